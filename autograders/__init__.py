@@ -1,0 +1,1 @@
+"""What only staff have: quiz keys, answers that must lose or keep marks, and the settings for nbgrader."""

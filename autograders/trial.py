@@ -1,0 +1,53 @@
+"""Tries answers against an exercise's visible check: the solution, wrong answers, other right ones.
+
+Trusted code only: everything runs in this process. `autograders/answers/LAB/NOTEBOOK.py` holds the answers, in percent
+cells `# %% wrong="EXERCISE" name="what is wrong"` and `# %% right="EXERCISE" name="how it differs"`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from course_lib.workbook.percent import Cell, read_percent
+from course_lib.workbook.source import SourceNotebook
+
+__all__ = ["Trial", "read_answers"]
+
+
+def read_answers(root: Path, notebook: SourceNotebook) -> list[Cell]:
+    """The answers staff keep for one notebook, none if there is no file of them."""
+    path = root / "autograders" / "answers" / notebook.lab / f"{notebook.id}.py"
+    return read_percent(path).of_kind("wrong", "right") if path.exists() else []
+
+
+@dataclass
+class Trial:
+    """One notebook's settings and imports, executed once; each answer then meets its check in a copy of them."""
+
+    notebook: SourceNotebook
+
+    def __post_init__(self) -> None:
+        self._namespace: dict[str, Any] = {"__name__": "__main__"}
+        with contextlib.redirect_stdout(io.StringIO()):
+            for cell in self.notebook.text.of_kind("parameters", "setup"):
+                _execute(cell.source, f"{self.notebook.id} {cell.kind}", self._namespace)
+
+    def check(self, exercise: str, answer: str) -> Exception | None:
+        """Run `answer` in place of the exercise cell, then its check. Returns what the check raised, if anything."""
+        namespace = dict(self._namespace)
+        [check] = [cell for cell in self.notebook.text.of_kind("check") if cell.id == exercise]
+        with contextlib.redirect_stdout(io.StringIO()):
+            try:
+                _execute(answer, f"answer to {exercise}", namespace)
+                _execute(check.source, f"check of {exercise}", namespace)
+            except Exception as error:
+                return error
+        return None
+
+
+def _execute(source: str, label: str, namespace: dict[str, Any]) -> None:
+    exec(compile(source, f"<{label}>", "exec"), namespace)

@@ -1,0 +1,32 @@
+"""What the course's notebooks stand on: data, models, training, measuring, checking.
+
+Importing this package is quick and needs no GPU, compiler or network: its rooms are loaded when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from course_lib import torchvision_guard
+from course_lib.recording import record
+
+if TYPE_CHECKING:
+    from course_lib import checking, data, explore, measure, models, notebook, training
+
+__all__ = ["checking", "data", "explore", "measure", "models", "notebook", "record", "training"]
+__version__ = "0.1.0"
+
+_ROOMS = frozenset(__all__) - {"record"}
+
+torchvision_guard.install()
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"course_lib.{name}")
+    raise AttributeError(f"module 'course_lib' has no attribute {name!r}; it offers {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,76 @@
+"""Metrics that a notebook records about itself, with the band each is expected to fall in.
+
+A metric is an output of the cell that made it, so an executed notebook carries its own results and
+`course run` reads them back without running anything again.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+__all__ = ["METRIC_MIME", "describe", "in_band", "record"]
+
+METRIC_MIME = "application/vnd.course.metric+json"
+
+
+def record(name: str, value: float, *, low: float | None = None, high: float | None = None) -> None:
+    """Record one number under `name` in the notebook and print it.
+
+    value  anything that `float()` takes: a Python number, a one-element tensor or array.
+    low, high  the band, both ends included; None leaves that side open. A value outside the band does not
+        stop the notebook: `course run` reports it.
+
+    Raises ValueError if the value is not one number or the band is empty.
+    """
+    number = _as_number(name, value)
+    if low is not None and high is not None and low > high:
+        raise ValueError(f"record({name!r}): the band is empty, low={low} is above high={high}")
+    metric = {"name": name, "value": number, "low": low, "high": high}
+    _display({METRIC_MIME: metric, "text/plain": describe(metric)})
+
+
+def in_band(metric: dict[str, Any]) -> bool:
+    """Whether a recorded metric is finite and inside its band."""
+    value, low, high = metric["value"], metric["low"], metric["high"]
+    return (
+        value is not None
+        and math.isfinite(value)
+        and (low is None or value >= low)
+        and (high is None or value <= high)
+    )
+
+
+def describe(metric: dict[str, Any]) -> str:
+    """One line for people: `accuracy = 0.93 (expected 0.9 to 1)`."""
+    low, high = metric["low"], metric["high"]
+    if low is not None and high is not None:
+        band = f" (expected {low:g} to {high:g})"
+    elif low is not None:
+        band = f" (expected at least {low:g})"
+    elif high is not None:
+        band = f" (expected at most {high:g})"
+    else:
+        band = ""
+    value = "not finite" if metric["value"] is None else f"{metric['value']:.4g}"
+    return f"{metric['name']} = {value}{band}"
+
+
+def _as_number(name: str, value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"record({name!r}) takes one number, not {type(value).__name__}: {error}") from None
+    return number if math.isfinite(number) else None  # JSON has no NaN
+
+
+def _display(bundle: dict[str, Any]) -> None:
+    if "IPython" in sys.modules:
+        from IPython import get_ipython
+        from IPython.display import display
+
+        if get_ipython() is not None:
+            display(bundle, raw=True)
+            return
+    print(bundle["text/plain"])

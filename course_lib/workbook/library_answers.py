@@ -1,0 +1,90 @@
+"""Finds exercises whose answer also stands in `course_lib`, where a student would read it.
+
+Two signs: a function of the same name, and the same statements under any variable names. Statements are compared as
+syntax trees in which every name bound by the code is replaced by the order of its first appearance.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from course_lib.workbook.markers import solution_region
+
+__all__ = ["answers_in_library"]
+
+_LEAST_NODES = 25  # shorter runs of code, such as `return x @ w`, stand in any library
+
+
+def answers_in_library(exercise_source: str, library: Path) -> list[str]:
+    """Places in `library` (a folder of Python files) that hold the answer of one exercise, as `file: function`."""
+    names = {node.name for node in ast.walk(_parse(exercise_source)) if isinstance(node, ast.FunctionDef)}
+    shape = _anonymous(_solution_statements(exercise_source))
+    found = []
+    for path, function in _functions(library):
+        same_name = function.name in names and not function.name.startswith("_")
+        if same_name or (shape and _holds(function, *shape)):
+            found.append(f"{path.relative_to(library.parent)}: {function.name}")
+    return sorted(set(found))
+
+
+def _solution_statements(source: str) -> list[ast.stmt]:
+    region = textwrap.dedent(solution_region(source))
+    body = _parse(f"def answer():\n{textwrap.indent(region, '    ') or '    pass'}\n").body[0]
+    assert isinstance(body, ast.FunctionDef)
+    return _without_docstring(body.body)
+
+
+def _parse(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return ast.Module(body=[ast.parse("def answer():\n    pass").body[0]], type_ignores=[])
+
+
+@functools.lru_cache(maxsize=8)
+def _functions(library: Path) -> tuple[tuple[Path, ast.FunctionDef], ...]:
+    return tuple(
+        (path, node)
+        for path in sorted(library.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    )
+
+
+def _holds(function: ast.FunctionDef, length: int, shape: str) -> bool:
+    return any(_anonymous(window) == (length, shape) for window in _windows(function, length))
+
+
+def _windows(function: ast.FunctionDef, length: int) -> Iterator[list[ast.stmt]]:
+    for node in ast.walk(function):
+        for body in (getattr(node, "body", None), getattr(node, "orelse", None)):
+            if isinstance(body, list):
+                statements = _without_docstring(body)
+                for start in range(len(statements) - length + 1):
+                    yield statements[start : start + length]
+
+
+def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    first = body[0] if body else None
+    is_text = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
+    return body[1:] if is_text else body
+
+
+def _anonymous(statements: list[ast.stmt]) -> tuple[int, str] | None:
+    """Number of statements and their tree with names numbered in order; None if there is too little to compare."""
+    if sum(1 for statement in statements for _ in ast.walk(statement)) < _LEAST_NODES:
+        return None
+    numbers: dict[str, str] = {}
+
+    class Anonymise(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.Name:
+            return ast.Name(numbers.setdefault(node.id, f"n{len(numbers)}"), node.ctx)
+
+    copies = [Anonymise().visit(ast.parse(ast.unparse(statement)).body[0]) for statement in statements]
+    return len(statements), "\n".join(ast.dump(copy) for copy in copies)

@@ -1,0 +1,107 @@
+"""Reads a notebook's one text source: jupytext percent cells whose headers carry the course's short keys.
+
+    # %% exercise="magnitude_mask" topics="magnitude_mask"
+    # %% check="magnitude_mask" points=4
+
+`CONTRIBUTING.md` lists the keys. This file only reads; what may not be built is refused in `refusals.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from course_lib.errors import CourseError
+
+__all__ = ["Cell", "PercentFile", "read_percent"]
+
+KIND_KEYS = ("exercise", "check", "experiment", "question", "quiz", "demo", "wrong", "right")
+KNOWN_KEYS = frozenset({*KIND_KEYS, "points", "topics", "tags", "name"})
+_EDITOR_NOISE = frozenset({"lines_to_next_cell", "lines_to_end_of_cell_marker"})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell as its author wrote it.
+
+    kind  "text", "code", "parameters", "setup", or the key that names its role: "exercise", "check", "experiment",
+        "question", "quiz", "demo"; in files of answers "wrong" and "right".
+    id    the value of that key; empty for the first four kinds.
+    """
+
+    kind: str
+    id: str
+    source: str
+    is_markdown: bool = False
+    topics: tuple[str, ...] = ()
+    points: float | None = None
+    name: str = ""
+    unknown_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PercentFile:
+    """The cells of one file and the `course:` entries of its header."""
+
+    path: Path
+    cells: tuple[Cell, ...]
+    header: dict[str, Any] = field(default_factory=dict)
+
+    def of_kind(self, *kinds: str) -> list[Cell]:
+        return [cell for cell in self.cells if cell.kind in kinds]
+
+
+def read_percent(path: Path) -> PercentFile:
+    """Read one percent file. Raises CourseError if it is not UTF-8 text or its header is not YAML."""
+    import jupytext
+
+    try:
+        cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
+        header = _header(cells[0].source) if cells and cells[0].cell_type == "raw" else {}
+    except Exception as error:  # jupytext and yaml have no common class of errors
+        raise CourseError(f"{path} cannot be read as a percent file: {error}") from error
+    return PercentFile(path, tuple(_cell(path, raw) for raw in cells if raw.cell_type != "raw"), header)
+
+
+def _header(front_matter: str) -> dict[str, Any]:
+    """jupytext leaves a file's YAML header, between lines of dashes, as a first raw cell."""
+    import yaml
+
+    return dict(yaml.safe_load(front_matter.strip().strip("-"))["course"])
+
+
+def _cell(path: Path, raw: Any) -> Cell:
+    keys = {key: value for key, value in raw.metadata.items() if key not in _EDITOR_NOISE}
+    tags = keys.get("tags", [])
+    kind, identifier = _kind(path, keys, tags, raw.cell_type)
+    return Cell(
+        kind=kind,
+        id=identifier,
+        source=raw.source.rstrip(),
+        is_markdown=raw.cell_type == "markdown",
+        topics=tuple(part.strip() for part in str(keys.get("topics", "")).split(",") if part.strip()),
+        points=_points(path, identifier, keys.get("points")),
+        name=str(keys.get("name", "")),
+        unknown_keys=tuple(sorted(keys.keys() - KNOWN_KEYS)),
+    )
+
+
+def _kind(path: Path, keys: dict[str, Any], tags: list[str], cell_type: str) -> tuple[str, str]:
+    named = [key for key in KIND_KEYS if key in keys]
+    if len(named) > 1:
+        raise CourseError(f"{path}: one cell is both {named[0]}={keys[named[0]]!r} and {named[1]}={keys[named[1]]!r}")
+    if named:
+        return named[0], str(keys[named[0]])
+    for tag in ("parameters", "setup"):
+        if tag in tags:
+            return tag, ""
+    return ("text" if cell_type == "markdown" else "code"), ""
+
+
+def _points(path: Path, identifier: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+        raise CourseError(f"{path}: {identifier!r} has points={value!r}; points are a number above 0, without quotes")
+    return value

@@ -1,0 +1,80 @@
+"""`labs/start_here.ipynb`: hand-written text around a table of labs that the syllabus and the notebooks give."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from course_lib.errors import CourseError
+from course_lib.workbook.expand import notebook_metadata
+from course_lib.workbook.percent import read_percent
+from course_lib.workbook.source import SourceNotebook
+from course_lib.workbook.syllabus import TopicCoverage, cover, read_syllabus
+
+__all__ = ["lab_table", "start_here"]
+
+_PLACE_OF_TABLE = "<!-- table of labs -->"
+
+
+@dataclass(frozen=True)
+class Lab:
+    number: int
+    folder: str
+    title: str
+    goal: str
+
+
+def start_here(root: Path, notebooks: dict[str, SourceNotebook]) -> nbformat.NotebookNode:
+    """Build the notebook from `solutions/start_here.py`, its placeholder filled with the table."""
+    text = read_percent(root / "solutions" / "start_here.py")
+    if not any(_PLACE_OF_TABLE in cell.source for cell in text.cells):
+        raise CourseError(f"{text.path} has no line {_PLACE_OF_TABLE}, where the table of labs belongs")
+    table = lab_table(root, notebooks)
+    cells = []
+    for index, cell in enumerate(text.cells):
+        new_cell = new_markdown_cell if cell.is_markdown else new_code_cell
+        cells.append(new_cell(source=cell.source.replace(_PLACE_OF_TABLE, table), id=f"start-{index}"))
+    notebook = new_notebook(cells=cells)
+    notebook.metadata = nbformat.from_dict(notebook_metadata("start_here", "Start here"))
+    return notebook
+
+
+def lab_table(root: Path, notebooks: dict[str, SourceNotebook], *, link_base: str = "") -> str:
+    """Markdown: every lab with its goal, then its notebooks with subject, time and state."""
+    topics = cover(read_syllabus(root), notebooks)
+    return "\n\n".join(_lab_section(lab, topics, notebooks, link_base) for lab in read_labs(root))
+
+
+def read_labs(root: Path) -> list[Lab]:
+    """The rows of `root/solutions/labs.csv`."""
+    with (root / "solutions" / "labs.csv").open(newline="", encoding="utf-8") as file:
+        return [Lab(int(row["number"]), row["lab"], row["title"], row["goal"]) for row in csv.DictReader(file)]
+
+
+def _lab_section(lab: Lab, topics: list[TopicCoverage], notebooks: dict[str, SourceNotebook], link_base: str) -> str:
+    names = sorted({topic.notebook for topic in topics if topic.notebook.startswith(str(lab.number))})
+    rows = [
+        _row(lab, name, [t for t in topics if t.notebook == name], notebooks.get(name), link_base) for name in names
+    ]
+    head = "| notebook | what it teaches | time | state |\n|---|---|---|---|"
+    return "\n".join([f"### Lab {lab.number}: {lab.title}", "", lab.goal, "", head, *rows])
+
+
+def _row(lab: Lab, name: str, topics: list[TopicCoverage], notebook: SourceNotebook | None, link_base: str) -> str:
+    if notebook is None:
+        short = name.partition("_")[0]
+        subject = name.partition("_")[2].replace("_", " ").capitalize()
+        return f"| {short} {subject} | {len(topics)} topics | | in preparation |"
+    link = f"[{name.partition('_')[0]} {notebook.title}]({link_base}{lab.folder}/{name}.ipynb)"
+    done = sum(topic.covered for topic in topics)
+    state = "ready" if done == len(topics) else f"{done} of {len(topics)} topics"
+    return f"| {link} | {notebook.summary} | {_hours(notebook.minutes)} | {state} |"
+
+
+def _hours(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))

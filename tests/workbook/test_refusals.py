@@ -1,0 +1,103 @@
+"""Each refusal is planted in a course that builds, and the builder names it and writes nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from course_lib.errors import CourseError
+from course_lib.workbook.build import build
+
+CHECK = '# %% check="add" points=3\nwith checking.check("add"):\n    checking.equal(add(1, 2), 3, "add(1, 2)")\n'
+
+PLANTED = {
+    "exercise without check": (CHECK, "", "exercise 'add' has no check"),
+    "check without exercise": ('check="add"', 'check="subtract"', "check 'subtract' checks no exercise"),
+    "quiz without key": ('quiz="sum_words"', 'quiz="other_words"', "quiz 'other_words' has no key"),
+    "key without quiz": ('quiz="sum_words"', 'quiz="other_words"', "a key for 'sum_words', no quiz here"),
+    "repeated id": ('experiment="many_sums"', 'experiment="add"', "'add' stands 2 times"),
+    "unknown topic": ('topics="addition"', 'topics="alchemy"', "'alchemy', which is not in syllabus.csv"),
+    "stderr by name": (
+        'checking.equal(add(1, 2), 3, "add(1, 2)")',
+        "import sys; print(1, file=sys.stderr)",
+        "prints to stderr",
+    ),
+    "stderr by warning": (
+        "checking.equal(",
+        "import warnings; warnings.warn('x'); checking.equal(",
+        "stderr",
+    ),
+    "solution left open": (
+        "    return a + b\n    ### END SOLUTION\n",
+        "    return a + b\n",
+        "begun and not ended",
+    ),
+    "solution never opened": ("    ### BEGIN SOLUTION\n    return", "    return", "not begun"),
+    "nested solution": (
+        "    return a + b\n",
+        "    ### BEGIN SOLUTION\n    return a + b\n",
+        "opens a solution inside a solution",
+    ),
+    "misspelt marker": (
+        "    ### BEGIN SOLUTION\n    return",
+        "    ## BEGIN SOLUTION\n    return",
+        "a marker that is not",
+    ),
+    "exercise without solution": (
+        "    ### BEGIN SOLUTION\n    return a + b\n    ### END SOLUTION",
+        "    return a + b",
+        "has no solution region",
+    ),
+    "solution in a check": (
+        CHECK,
+        CHECK + "### BEGIN SOLUTION\n1\n### END SOLUTION\n",
+        "only exercises, questions and quizzes may",
+    ),
+    "check without points": (" points=3", "", "has no points"),
+    "unknown key": ('exercise="add" topics', 'exercise="add" topic', "unknown keys topic"),
+    "bad id": ('experiment="many_sums"', 'experiment="Many sums"', "lower-case letters"),
+    "no setup": (' tags=["setup"]', "", 'has 0 cells tagged "setup"'),
+    "markdown exercise": ('# %% exercise="add"', '# %% [markdown] exercise="add"', "is a markdown cell"),
+}
+
+
+def test_the_course_they_are_planted_in_builds(tiny_course):
+    assert build(tiny_course.root).problems == []
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_refused(tiny_course, fault):
+    old, new, message = PLANTED[fault]
+    tiny_course.replace(old, new)
+    problems = build(tiny_course.root).problems
+    assert any(message in problem for problem in problems), problems
+    assert all("1a_sums" in problem for problem in problems)
+    assert not tiny_course.lab.exists()
+
+
+def test_ids_are_unique_over_the_whole_course(tiny_course):
+    copy = tiny_course.source.with_name("1b_products.py")
+    copy.write_text(tiny_course.source.read_text())
+    keys = tiny_course.root / "autograders/quizzes/lab1_cnn_basics"
+    (keys / "1b_products.toml").write_text((keys / "1a_sums.toml").read_text())
+    problems = build(tiny_course.root).problems
+    assert any("'add' stands 2 times, in 1a_sums.py, 1b_products.py" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("points", ["0", "-1", '"3"', "true"])
+def test_points_are_numbers_above_zero(tiny_course, points):
+    tiny_course.replace("points=3", f"points={points}")
+    with pytest.raises(CourseError, match="points are a number above 0"):
+        build(tiny_course.root)
+
+
+@pytest.mark.parametrize("key", ["a = 3", 'a = { true = "yes", reason = "r" }', "a = { reason = 'r' }", "nonsense"])
+def test_malformed_quiz_key(tiny_course, key):
+    (tiny_course.root / "autograders/quizzes/lab1_cnn_basics/1a_sums.toml").write_text(f"[sum_words]\n{key}\n")
+    with pytest.raises(CourseError, match="is not a file of quiz keys"):
+        build(tiny_course.root)
+
+
+def test_a_cell_with_two_roles(tiny_course):
+    tiny_course.replace('experiment="many_sums"', 'experiment="many_sums" demo="sums"')
+    with pytest.raises(CourseError, match="one cell is both"):
+        build(tiny_course.root)
