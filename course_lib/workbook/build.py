@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 
+from course_lib.workbook.readme import readme_with_table
 from course_lib.workbook.refusals import refusals
 from course_lib.workbook.release import release, write_sources
 from course_lib.workbook.source import SourceNotebook, source_notebooks
@@ -39,13 +40,18 @@ def build(root: Path, *, check: bool = False) -> BuildReport:
     problems = refusals(notebooks.values(), topics, root / "course_lib")
     if problems:
         return BuildReport(problems=problems)
+    readme = readme_with_table(root, notebooks)
     with TemporaryDirectory() as scratch:
         sources, built = Path(scratch, "source"), Path(scratch, "labs")
         _build_into(root, notebooks, sources, built)
         if check:
-            return BuildReport(problems=_differences(root, built))
+            return BuildReport(problems=_differences(root, built) + _stale_readme(root, readme))
         _replace_sources(sources, root / "build" / "source")
-        return _install(root, built)
+        report = _install(root, built)
+        if _stale_readme(root, readme):
+            (root / "README.md").write_text(readme, encoding="utf-8")
+            report.written.append(Path("README.md"))
+        return report
 
 
 def _build_into(root: Path, notebooks: dict[str, SourceNotebook], sources: Path, built: Path) -> None:
@@ -99,6 +105,12 @@ def _differences(root: Path, built: Path) -> list[str]:
 
 def _orphans(wanted: set[Path], present: set[Path]) -> list[str]:
     return [f"labs/{file} has no source in solutions/; move or remove it" for file in sorted(present - wanted)]
+
+
+def _stale_readme(root: Path, wanted: str) -> list[str]:
+    if (root / "README.md").read_text(encoding="utf-8") == wanted:
+        return []
+    return ["README.md has an old table of labs; run `course build`"]
 
 
 def _files(folder: Path) -> set[Path]:

@@ -15,13 +15,15 @@ from course_lib.workbook.percent import read_percent
 from course_lib.workbook.source import SourceNotebook
 from course_lib.workbook.syllabus import TopicCoverage, cover, read_syllabus
 
-__all__ = ["lab_table", "start_here"]
+__all__ = ["Lab", "hours", "lab_table", "notebooks_of", "read_labs", "start_here"]
 
 _PLACE_OF_TABLE = "<!-- table of labs -->"
 
 
 @dataclass(frozen=True)
 class Lab:
+    """One row of labs.csv; the number is also the first character of its notebooks' ids."""
+
     number: int
     folder: str
     title: str
@@ -55,8 +57,13 @@ def read_labs(root: Path) -> list[Lab]:
         return [Lab(int(row["number"]), row["lab"], row["title"], row["goal"]) for row in csv.DictReader(file)]
 
 
+def notebooks_of(lab: Lab, topics: list[TopicCoverage]) -> list[str]:
+    """Ids of the notebooks the syllabus plans for one lab."""
+    return sorted({topic.notebook for topic in topics if topic.notebook.startswith(str(lab.number))})
+
+
 def _lab_section(lab: Lab, topics: list[TopicCoverage], notebooks: dict[str, SourceNotebook], link_base: str) -> str:
-    names = sorted({topic.notebook for topic in topics if topic.notebook.startswith(str(lab.number))})
+    names = notebooks_of(lab, topics)
     rows = [
         _row(lab, name, [t for t in topics if t.notebook == name], notebooks.get(name), link_base) for name in names
     ]
@@ -72,9 +79,10 @@ def _row(lab: Lab, name: str, topics: list[TopicCoverage], notebook: SourceNoteb
     link = f"[{name.partition('_')[0]} {notebook.title}]({link_base}{lab.folder}/{name}.ipynb)"
     done = sum(topic.covered for topic in topics)
     state = "ready" if done == len(topics) else f"{done} of {len(topics)} topics"
-    return f"| {link} | {notebook.summary} | {_hours(notebook.minutes)} | {state} |"
+    return f"| {link} | {notebook.summary} | {hours(notebook.minutes)} | {state} |"
 
 
-def _hours(minutes: int) -> str:
+def hours(minutes: int) -> str:
+    """`90` -> `1 h 30 min`."""
     hours, rest = divmod(minutes, 60)
     return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))

@@ -97,6 +97,7 @@ def tiny_course(tmp_path: Path) -> TinyCourse:
         "solutions/lab1_cnn_basics/1a_sums.py": NOTEBOOK,
         "solutions/syllabus.csv": SYLLABUS,
         "autograders/quizzes/lab1_cnn_basics/1a_sums.toml": QUIZZES,
+        "README.md": "# Tiny\n\n<!-- table of labs: written by `course build` -->\n<!-- end of table -->\n",
         "course_lib/arithmetic.py": "def half(x):\n    return x / 2\n",
     }
     for name, text in files.items():

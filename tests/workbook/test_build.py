@@ -124,6 +124,18 @@ def test_start_here_lists_every_lab_and_states(tiny_course):
     assert "Lab 6: LLM decoding" in table
 
 
+def test_the_readmes_table_is_kept_up_to_date(tiny_course):
+    readme = tiny_course.root / "README.md"
+    build(tiny_course.root)
+    assert "[Sums](labs/lab1_cnn_basics/1a_sums.ipynb) (1 h 15 min) | 3 of 4 |" in readme.read_text()
+    assert readme.read_text().startswith("# Tiny\n")
+    tiny_course.replace("#   minutes: 75", "#   minutes: 60")
+    assert any("README" in problem for problem in build(tiny_course.root, check=True).problems)
+    readme.write_text("# Tiny\n")
+    with pytest.raises(CourseError, match="once each"):
+        build(tiny_course.root)
+
+
 def test_header_without_title_is_one_clear_error(tiny_course):
     tiny_course.replace("#   title: Sums\n", "")
     with pytest.raises(CourseError, match=r"1a_sums\.py has no title"):
