@@ -12,8 +12,8 @@
 #   is needed; after a restart of the kernel, run them and continue at any section.
 # - An **exercise** holds a function with `# YOUR CODE HERE`. Write your code there, then run the **check** cell
 #   below it: it says what is right and, if something is not, where to look. Check cells cannot be edited.
-# - The checks you see are examples. Grading asks further questions about the same functions, so code that
-#   answers only the examples earns little.
+# - The checks you see are examples. Grading may ask further questions about the same functions, so code that
+#   answers only the examples may earn little.
 # - An **experiment** uses what you wrote on a real network and draws the result. Experiments carry no marks.
 # - A **quiz** asks which of some statements are true. A share of the points goes to each statement judged rightly
 #   and is taken for each judged wrongly, so a guess is worth nothing on average.

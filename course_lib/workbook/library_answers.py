@@ -21,7 +21,7 @@ _LEAST_NODES = 25  # shorter runs of code, such as `return x @ w`, stand in any 
 
 def answers_in_library(exercise_source: str, library: Path) -> list[str]:
     """Places in `library` (a folder of Python files) that hold the answer of one exercise, as `file: function`."""
-    names = {node.name for node in ast.walk(_parse(exercise_source)) if isinstance(node, ast.FunctionDef)}
+    names = {node.name for node in _parse(exercise_source).body if isinstance(node, ast.FunctionDef)}
     shape = _anonymous(_solution_statements(exercise_source))
     found = []
     for path, function in _functions(library):
