@@ -1,0 +1,61 @@
+# Every target prepares .venv by itself. The second time that takes no network and a fraction of a second.
+#   make lab PYTHON=python3.12       a Python of your choice
+#   make lab ARGS="--port 9000"      options for the command behind a target
+
+ARGS ?=
+JOBS ?= 2
+COURSE := .venv/bin/python -m course_lib.cli
+LAB := .venv/.lab-installed
+TEST := .venv/.test-installed
+export PYTHON
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help lab doctor test check build run nightly lock moved
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+lab: $(LAB)  ## open the course in JupyterLab
+	@$(COURSE) lab $(ARGS)
+
+doctor: $(LAB)  ## say what this computer has for the course and what it lacks
+	@$(COURSE) doctor $(ARGS)
+
+test: $(TEST)  ## run every test, notebooks executed and graded included
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+check: $(TEST)  ## formatting, lint, labs/ equal to what solutions/ builds, syllabus
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m ruff check .
+	$(COURSE) build --check
+	$(COURSE) syllabus
+
+build: $(LAB)  ## solutions/ -> labs/
+	@$(COURSE) build $(ARGS)
+
+run: $(LAB)  ## execute the notebooks: make run ARGS="1a --profile full"
+	@$(COURSE) run --jobs $(JOBS) $(ARGS)
+
+nightly: check run test  ## everything, as the nightly workflow does
+
+# The newest versions that fit together go in only when asked for: make lock UPGRADE="torch torchvision" or UPGRADE=all
+UPGRADE ?=
+UPGRADE_FLAGS := $(if $(filter all,$(UPGRADE)),--upgrade,$(foreach name,$(UPGRADE),--upgrade-package $(name)))
+lock:  ## renew constraints.txt and environment.yml after pyproject.toml changed
+	"$$(sh tools/find_python.sh)" -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv packaging
+	echo pip | UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --quiet --universal \
+		--python-version 3.11 --all-extras --no-annotate $(UPGRADE_FLAGS) --output-file constraints.txt pyproject.toml -
+	build/lock/bin/python tools/write_environment.py
+
+$(LAB): pyproject.toml constraints.txt
+	@sh tools/install.sh lab
+
+$(TEST): pyproject.toml constraints.txt
+	@sh tools/install.sh test
+
+# A moved or copied folder takes along an environment that points at the old place.
+ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
+$(LAB) $(TEST): moved
+endif

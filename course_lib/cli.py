@@ -1,0 +1,143 @@
+"""The `course` command. Each subcommand imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from course_lib.course_root import course_root
+from course_lib.errors import CourseError
+
+__all__ = ["app", "main"]
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+
+
+class Profile(StrEnum):
+    """How much work a notebook does: `fast` is minutes on a CPU, `full` trains for long on a GPU."""
+
+    fast = "fast"
+    full = "full"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command line; returns its exit code: 2 for what the user can mend, 130 when interrupted."""
+    try:
+        code = app(arguments, prog_name="course", standalone_mode=False)
+    except (CourseError, TyperException) as error:
+        message = error.format_message() if isinstance(error, TyperException) else str(error)
+        print(f"course: {' '.join(message.split())}", file=sys.stderr)
+        return USER_ERROR
+    if code == INTERRUPTED:
+        print("course: stopped.", file=sys.stderr)
+    return code or 0
+
+
+@app.callback(invoke_without_command=True)
+def course(context: typer.Context) -> None:
+    """Make neural networks small and fast: open, build, execute and check the course."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Say what this computer has for the course, what it lacks, and what each lack means."""
+    from course_lib import doctor as examination
+
+    findings = examination.examine()
+    typer.echo(examination.as_json(findings)) if json else examination.show(findings)
+    if not examination.is_usable(findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def lab(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to try first.")] = 8888,
+    browser: Annotated[bool, typer.Option(help="Open a browser window if there is a display.")] = True,
+) -> None:
+    """Open the course in JupyterLab; Ctrl-C stops it."""
+    from course_lib.workbook.lab_server import serve
+
+    serve(course_root(), port=port, browser=browser)
+
+
+@app.command()
+def build(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if labs/ is not up to date.")] = False,
+) -> None:
+    """Turn the text sources in solutions/ into the student notebooks in labs/."""
+    from course_lib.workbook.build import build as build_labs
+
+    report = build_labs(course_root(), check=check)
+    for path in report.written:
+        typer.echo(f"wrote {path}")
+    for problem in report.problems:
+        typer.echo(problem, err=True)
+    if report.problems:
+        raise typer.Exit(1)
+    if not report.written:
+        typer.echo("labs/ is up to date.")
+
+
+@app.command()
+def run(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[LAB or NOTEBOOK]...", help="Such as lab1 or 1a; all of them when left out."),
+    ] = None,
+    profile: Annotated[Profile, typer.Option(help="How much work the notebooks do.")] = Profile.fast,
+    jobs: Annotated[int, typer.Option(min=0, help="Notebooks executed at a time; 0: one for each core.")] = 0,
+    student: Annotated[bool, typer.Option(help="Also execute the unanswered notebooks of labs/.")] = True,
+    device: Annotated[str, typer.Option(help='"auto", "cpu" or "cuda".')] = "auto",
+    seed: Annotated[int, typer.Option(help="Start of every random stream.")] = 0,
+    strict: Annotated[bool, typer.Option(help="Count a notebook that is over its time budget as failed.")] = False,
+) -> None:
+    """Execute notebooks with papermill and check time, recorded metrics and output against what is expected."""
+    from course_lib.workbook.execute import Settings, execute
+
+    settings = Settings(profile=profile.value, device=device, seed=seed, jobs=jobs, student=student, strict=strict)
+    if not execute(course_root(), names or [], settings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def syllabus(
+    missing: Annotated[bool, typer.Option("--missing", help="Only topics that no cell teaches yet.")] = False,
+) -> None:
+    """List what the course must teach and the cells that teach it."""
+    from course_lib.workbook.syllabus import coverage
+    from course_lib.workbook.syllabus_table import show
+
+    show(coverage(course_root()), missing=missing)
+
+
+@app.command()
+def train(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="All of them when left out.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder to write to; default build/checkpoints.")] = None,
+) -> None:
+    """Train again the weights that the labs start from."""
+    from course_lib import training
+
+    known = list(training.recipe_names())
+    unknown = [name for name in names or [] if name not in known]
+    if unknown:
+        raise CourseError(f"there is no recipe {', '.join(unknown)}; there are {', '.join(known)}")
+    folder = output or course_root() / "build" / "checkpoints"
+    for name in names or known:
+        typer.echo(f"Training {name} ...")
+        typer.echo(f"{training.reproduce(name, folder)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

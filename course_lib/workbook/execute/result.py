@@ -1,0 +1,60 @@
+"""What came of one task: plain data, so that it travels between processes and into reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from course_lib.workbook.execute.tasks import Task
+
+__all__ = ["Problem", "Progress", "Result"]
+
+ProblemKind = Literal["error", "metric", "stderr", "size", "time", "worker"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a running task is, in cells."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """
+    summary  one line.
+    detail   the failing cell's source and error, a few lines; may be empty.
+    cell     id of the cell it happened in; may be empty.
+    """
+
+    kind: ProblemKind
+    summary: str
+    detail: str = ""
+    cell: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    seconds  what the time budget counts; wall_seconds  from start to end, the kernel's start included.
+    size     bytes of the executed copy, None if there is none.
+    """
+
+    task: Task
+    seconds: float
+    wall_seconds: float
+    cells: Progress
+    size: int | None = None
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    @property
+    def executed(self) -> Path | None:
+        return self.task.executed if self.size is not None else None

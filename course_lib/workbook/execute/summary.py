@@ -1,0 +1,65 @@
+"""What is printed when a run is over: failing cells, metrics with their bands, one closing line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from course_lib.recording import in_band
+from course_lib.workbook.execute.result import Result
+
+__all__ = ["show"]
+
+
+def show(console: Console, root: Path, results: Sequence[Result], seconds: float, reports: Sequence[Path]) -> None:
+    for result in results:
+        if not result.ok:
+            _show_failure(console, root, result)
+    solutions = [result for result in results if result.task.part == "solution" and result.metrics]
+    if solutions:
+        console.print(_metrics_table(solutions))
+    for result in results:
+        for warning in result.warnings:
+            console.print(f"[yellow]{result.task.notebook}[/]: {escape(warning)}", highlight=False)
+    failed = sum(not result.ok for result in results)
+    counts = f"{len(results) - failed} ok" + (f", [red]{failed} failed[/]" if failed else "")
+    places = ", ".join(str(_below(root, report)) for report in reports)
+    console.print(f"{counts} in {seconds:.0f} s; executed copies in build/executed, reports: {places}", highlight=False)
+
+
+def _show_failure(console: Console, root: Path, result: Result) -> None:
+    task = result.task
+    console.rule(f"[red]{task.notebook}[/], {task.part}", align="left", style="red")
+    for problem in result.problems:
+        console.print(Text(problem.summary, style="bold"), soft_wrap=True)
+        if problem.detail:
+            console.print(Text(problem.detail), soft_wrap=True)
+    if result.executed:
+        console.print(f"executed copy: {_below(root, result.executed)}", highlight=False, soft_wrap=True)
+    console.print()
+
+
+def _metrics_table(results: Sequence[Result]) -> Table:
+    table = Table("notebook", "metric", title="Recorded metrics", title_justify="left")
+    for heading in ("value", "from", "to"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for result in results:
+        for metric in result.metrics:
+            verdict = "[green]in band[/]" if in_band(metric) else "[red]out of band[/]"
+            numbers = [_number(metric[key]) for key in ("value", "low", "high")]
+            table.add_row(result.task.notebook, escape(metric["name"]), *numbers, verdict)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _below(root: Path, path: Path) -> Path:
+    return path.relative_to(root) if path.is_relative_to(root) else path
