@@ -47,8 +47,7 @@ def apply_at(image: Any, weight: Any, row: int, column: int) -> FilterStep:
     kernel = torch.as_tensor(np.asarray(weight), dtype=torch.float64)
     if pixels.ndim != 2 or kernel.shape != (3, 3):
         raise ValueError(
-            f"move_filter takes an image [H, W] and a filter [3, 3], "
-            f"not {list(pixels.shape)} and {list(kernel.shape)}"
+            f"move_filter takes an image [H, W] and a filter [3, 3], not {list(pixels.shape)} and {list(kernel.shape)}"
         )
     height, width = pixels.shape
     if not (0 <= row < height and 0 <= column < width):
@@ -66,12 +65,10 @@ def draw_step(image: Any, weight: Any, row: int, column: int) -> bytes:
     from matplotlib.figure import Figure
 
     step = apply_at(image, weight, row, column)
-    figure = Figure(figsize=(8.4, 3.0), dpi=80, layout="constrained")
+    figure = Figure(figsize=(8.4, 3.0), dpi=90, layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=[1, 0.8, 1.15])
     height, width = step.response.shape
-    left.imshow(
-        np.pad(np.asarray(image, dtype=float), 1), cmap="gray", extent=(-1.5, width + 0.5, height + 0.5, -1.5)
-    )
+    left.imshow(np.pad(np.asarray(image, dtype=float), 1), cmap="gray", extent=(-1.5, width + 0.5, height + 0.5, -1.5))
     left.add_patch(_rectangle((-0.5, -0.5), width, height, "0.6", linestyle=":"))
     left.set_title("image and window", fontsize=10)
     _draw_products(middle, step, np.asarray(weight, dtype=float))
@@ -97,9 +94,7 @@ def _draw_products(axes: Any, step: FilterStep, weight: np.ndarray) -> None:
     axes.set_axis_off()
 
 
-def _rectangle(
-    corner: tuple[float, float], width: float, height: float, colour: str, linestyle: str = "-"
-) -> Any:
+def _rectangle(corner: tuple[float, float], width: float, height: float, colour: str, linestyle: str = "-") -> Any:
     from matplotlib.patches import Rectangle
 
     return Rectangle(corner, width, height, fill=False, edgecolor=colour, linewidth=1.8, linestyle=linestyle)
@@ -122,7 +117,7 @@ def move_filter(
     preset = widgets.Dropdown(options=[*kernels, "my own"], description="filter")
     cells = [widgets.FloatText(step=0.5, layout=widgets.Layout(width="72px")) for _ in range(9)]
     row, column = (widgets.IntSlider(description=name, min=0, max=0) for name in ("row", "column"))
-    view = widgets.Image(format="png")
+    view = widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start", max_width="100%"))
     busy = False  # several controls are set together: draw once, at the end
 
     def redraw(_: object = None) -> None:

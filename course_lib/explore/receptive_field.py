@@ -40,7 +40,7 @@ def draw_connections(kernel: int, stride: int, dilation: int, depth: int) -> byt
     from matplotlib.figure import Figure
 
     paths = connections(kernel, stride, dilation, depth)
-    figure = Figure(figsize=(8.8, 3.4), dpi=80, layout="constrained")
+    figure = Figure(figsize=(8.8, 3.4), dpi=90, layout="constrained")
     side, grid = figure.subplots(1, 2, width_ratios=[1.5, 1])
     _draw_side(side, paths, stride, dilation, kernel)
     _draw_grid(grid, figure, paths[-1])
@@ -53,9 +53,7 @@ def _draw_side(axes: Any, paths: list[np.ndarray], stride: int, dilation: int, k
     from matplotlib.collections import LineCollection
 
     spacing = [float(stride) ** (len(paths) - 1 - level) for level in range(len(paths))]
-    places = [
-        gap * (np.arange(len(path)) - (len(path) - 1) / 2) for gap, path in zip(spacing, paths, strict=True)
-    ]
+    places = [gap * (np.arange(len(path)) - (len(path) - 1) / 2) for gap, path in zip(spacing, paths, strict=True)]
     heights = range(len(paths) - 1, -1, -1)
     for level in range(len(paths) - 1):
         above = np.flatnonzero(paths[level])
@@ -86,6 +84,7 @@ def _draw_grid(axes: Any, figure: Any, path: np.ndarray) -> None:
     share = np.where(counts > 0, counts / counts.max(), np.nan)
     edge = len(path) / 2
     axes.set_facecolor("0.85")
+    axes.grid(visible=False)
     picture = axes.imshow(share, cmap="viridis", extent=(-edge, edge, edge, -edge), vmin=0, vmax=1)
     figure.colorbar(picture, ax=axes, shrink=0.8, label="paths, of the most travelled")
     read = int((path > 0).sum())
@@ -106,7 +105,7 @@ def grow_receptive_field(kernel: int = 3, stride: int = 1, dilation: int = 1, de
             ("depth", 1, 4, depth),
         )
     }
-    view = widgets.Image(format="png")
+    view = widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start", max_width="100%"))
 
     def redraw(_: object = None) -> None:
         view.value = draw_connections(**{name: slider.value for name, slider in sliders.items()})

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from course_lib.workbook.source import SourceNotebook, source_notebooks
+from course_lib.workbook.lean_jsonschema import import_jsonschema
+
+import_jsonschema()
+
+from course_lib.workbook.source import SourceNotebook, source_notebooks  # noqa: E402 - jsonschema comes first
 
 __all__ = ["SourceNotebook", "source_notebooks"]

@@ -27,6 +27,9 @@ __all__ = ["LabServer", "serve"]
 START_SECONDS, STOP_SECONDS = 120, 20
 FIRST_PAGE = "start_here.ipynb"
 
+# course_lib.workbook first: it makes a slow import of Jupyter's quick
+START = "import course_lib.workbook; from jupyterlab.labapp import main; main()"
+
 # Defaults for this run alone; a student's own settings still win over them.
 SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 # Staff's tools: nbgrader's panels show error messages where there is no class, jupytext's menus offer other formats.
@@ -56,6 +59,8 @@ def serve(root: Path, *, port: int = 8888, browser: bool = True) -> None:
             code = server.process.wait()
         except KeyboardInterrupt:
             print("\nStopping JupyterLab ...", flush=True)
+            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                server.process.wait(3)  # Ctrl-C in a terminal has reached the server too
             return
     if code:
         raise CourseError(f"JupyterLab ended by itself with code {code}; its log is {server.log}")
@@ -87,7 +92,10 @@ class LabServer:
         return f"{self.address.url}lab/tree/{FIRST_PAGE}?token={self.token}"
 
     def __enter__(self) -> LabServer:
-        self._write_settings()
+        try:
+            self._write_settings()
+        except OSError as error:
+            raise CourseError(f"{self.folder} cannot be written, and JupyterLab needs it: {error}") from error
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 self._command(),
@@ -100,15 +108,11 @@ class LabServer:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Ctrl-C in a terminal has reached the server too; one that is still there after a moment is told again."""
-        for request, patience in ((None, 3), (signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
-            if request:
+        for request in (signal.SIGTERM, signal.SIGKILL):
+            if self.process.poll() is None:
                 self.process.send_signal(request)
-            try:
-                self.process.wait(patience)
-                return
-            except (subprocess.TimeoutExpired, KeyboardInterrupt):
-                continue
+            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                self.process.wait(STOP_SECONDS)
 
     def wait_until_ready(self) -> None:
         """Returns when the server answers; raises CourseError if it ends or takes too long."""
@@ -125,8 +129,9 @@ class LabServer:
     def _command(self) -> list[str]:
         return [
             sys.executable,
-            "-m",
-            "jupyterlab",
+            "-P",  # a student's random.py must not stand in for Python's
+            "-c",
+            START,
             "--no-browser",
             "--allow-root",
             "--ServerApp.ip=127.0.0.1",

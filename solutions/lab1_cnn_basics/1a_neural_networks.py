@@ -15,7 +15,7 @@
 #
 # **You will be able to**
 # - say which numbers of a network are stored, which are computed, and what each costs in memory and arithmetic,
-# - write the forward and backward pass of a multi-layer perceptron and prove that its gradients are right,
+# - write the forward and backward pass of a multi-layer perceptron and test its gradients,
 # - use dropout, weight decay and an L1 prior, and measure what each does to accuracy and to the number of zeros,
 # - write SGD with momentum, RMSProp and Adam as functions of their state, and schedules for their learning rate.
 #
@@ -23,8 +23,8 @@
 # too small to keep one busy.
 #
 # **How it works.** In each exercise, replace `raise NotImplementedError(...)` by your code and run the check below it. A
-# check that fails says what it expected and where to look. Every section needs only the set-up cell and its own
-# cells, so you can stop and return to any of them.
+# check that fails says what it expected and where to look. Grading tries further inputs, in the same way. Every section
+# needs only the set-up cell and its own cells, so you can stop and return to any of them.
 
 # %% tags=["parameters"]
 profile = "fast"
@@ -265,7 +265,8 @@ def mlp_forward(x: Tensor, weights: list[Tensor], biases: list[Tensor]) -> list[
     x        float [N, I]
     weights  L tensors; weights[l] is [outputs, inputs] of layer l
     biases   L tensors; biases[l] is [outputs]
-    Returns L + 1 tensors: x itself, the activations after the ReLU of each hidden layer, and the logits [N, classes].
+    Returns a list of L + 1 tensors: x itself, the activations after the ReLU of each hidden
+        layer, and the logits [N, classes].
     """
     ### BEGIN SOLUTION
     activations = [x]
@@ -328,18 +329,26 @@ with checking.check("mlp_forward"):
 
 
 # %% exercise="mlp_backward" topics="mlp_backward"
-def mlp_backward(activations: list[Tensor], weights: list[Tensor], labels: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+def mlp_backward(
+    activations: list[Tensor],
+    weights: list[Tensor],
+    labels: Tensor,
+) -> tuple[list[Tensor], list[Tensor]]:
     """Gradients of the mean cross-entropy, without autograd.
 
-    activations  L + 1 tensors as the forward pass kept them: x, hidden activations after their ReLU, logits
+    activations  L + 1 tensors as the forward pass kept them: x, hidden activations after
+        their ReLU, logits
     weights      L tensors [outputs, inputs]
     labels       int64 [N]
-    Returns (gradients of the weights, gradients of the biases): two lists of L tensors, in the order of the layers.
-    torch.softmax and F.one_hot may be used; logits can be large, so do not exponentiate them yourself.
+    Returns (gradients of the weights, gradients of the biases): two lists of L tensors, in
+        the order of the layers.
+
+    torch.softmax and F.one_hot may be used. Logits can be large: do not call exp on them.
     """
     ### BEGIN SOLUTION
     logits = activations[-1]
-    delta = (torch.softmax(logits, dim=1) - F.one_hot(labels, logits.shape[1])) / len(labels)
+    delta = torch.softmax(logits, dim=1) - F.one_hot(labels, logits.shape[1])
+    delta = delta / len(labels)
     weight_grads, bias_grads = [], []
     for layer in reversed(range(len(weights))):
         weight_grads.insert(0, delta.T @ activations[layer])
@@ -491,7 +500,8 @@ def dropout(x: Tensor, p: float, training: bool, generator: torch.Generator) -> 
     x          float, any shape; not changed
     p          probability that a value is dropped, 0 <= p < 1
     training   False: return the values of x as they are
-    generator  where the random numbers come from, on the device of x: torch.rand(shape, generator=..., device=...)
+    generator  where the random numbers come from; it is on the device of x, so draw with
+        torch.rand(shape, generator=generator, device=x.device)
     Returns a tensor like x.
     """
     ### BEGIN SOLUTION
@@ -629,12 +639,20 @@ record("loss_when_left_on", (sum(in_use[0.5]) - sum(left_on[0.5])) / repeats, lo
 
 
 # %% exercise="weight_decay" topics="weight_decay"
-def decayed_step(weight: Tensor, grad: Tensor, scale: Tensor, lr: float, decay: float, decoupled: bool) -> Tensor:
+def decayed_step(
+    weight: Tensor,
+    grad: Tensor,
+    scale: Tensor,
+    lr: float,
+    decay: float,
+    decoupled: bool,
+) -> Tensor:
     """One optimizer step with weight decay.
 
     weight, grad, scale  float, all of one shape; scale > 0. None of them is changed.
     lr, decay            learning rate and the decay's strength lambda
-    decoupled            False: the penalty's gradient is added to grad. True: the weight shrinks by itself.
+    decoupled            False: the penalty's gradient is added to grad
+                         True: the weight shrinks by itself
     Returns the new weight. Both forms use the weight as it was before the step.
     """
     ### BEGIN SOLUTION
@@ -676,10 +694,10 @@ with checking.check("weight_decay"):
         )
 
 # %% [markdown]
-# **The same $\lambda$, two meanings.** Some pixels of the digits are blank in every training image. Weights that start there never get a gradient from the
-# data, so only decay moves them and theory says exactly how: by a factor $1 - \eta\lambda$ in each step if decoupled. In Adam
-# the coupled gradient is $\lambda w$ and its scale is $\lambda |w|$: $\lambda$ cancels. The left figure follows these weights. The right one asks what that
-# does to accuracy, for 400 training images of which every fifth carries a random label.
+# **The same $\lambda$, two meanings.** Some pixels of the digits are blank in every training image. Weights that read them never get a gradient from the
+# data, so only decay moves them, and theory says how: decoupled, by the factor $1 - \eta\lambda$ in each step. Coupled in Adam, their
+# gradient is $\lambda w$ and its scale about $\lambda \lvert w \rvert$, so $\lambda$ cancels. The left figure follows these weights. The right one asks what
+# decay does for accuracy, with 400 training images of which every fifth has a random label.
 
 # %% experiment="decay_two_ways" topics="weight_decay"
 lr = 3e-3
@@ -753,8 +771,8 @@ record("gain_of_coupled_decay", gains["coupled (Adam)"], low=1)
 record("gain_of_decoupled_decay", gains["decoupled (AdamW)"], low=1)
 
 # %% [markdown]
-# Either form can pay when labels are noisy, at $\lambda$ a hundred times apart: a value copied from a paper means nothing without its optimizer. Note also
-# what neither does: the weights get small, and none becomes exactly zero. Zeros need another prior.
+# With noisy labels either form gains a few points, but at values of $\lambda$ a hundred times apart: a decay copied from a paper means nothing without its optimizer. Note also
+# what neither does: the weights get small, but decay sets none exactly to zero. Zeros need another prior.
 #
 # ## 6 L1: a prior that makes zeros
 #
@@ -776,13 +794,13 @@ record("gain_of_decoupled_decay", gains["decoupled (AdamW)"], low=1)
 
 # %% exercise="l1_map" topics="l1_map"
 def map_loss(nll: Tensor, weight: Tensor, scale: float, examples: int) -> Tensor:
-    """The loss J whose minimum is the MAP estimate under a Laplace prior, estimated from a mini-batch.
+    """The loss J of a MAP estimate under a Laplace prior, estimated from a mini-batch.
 
     nll       float [B], negative log-likelihood of each example of the batch
     weight    float, any shape: the weights that have the prior
     scale     b of the prior, above 0
     examples  N, the size of the whole training set
-    Returns a float scalar tensor through which gradients flow; constants that do not depend on weights are left out.
+    Returns a scalar tensor through which gradients flow; terms without weights or nll are left out.
     """
     ### BEGIN SOLUTION
     return nll.mean() + weight.abs().sum() / (examples * scale)
@@ -857,8 +875,8 @@ with checking.check("soft_threshold"):
 
 # %% [markdown]
 # **Does it pay?** The same network and the same prior, trained twice: with `map_loss` as the loss (autograd follows the corner), and with the proximal step after each
-# step on the data's loss. Then a sweep over the prior's scale $b$. What is pruned here is real zeros, so they can be left out of the file. But a zero
-# only saves memory if the format can skip it: CSR (compressed sparse rows) stores each non-zero weight with its column index, 8 bytes instead of 4.
+# step on the data's loss. Then a sweep over the prior's scale $b$. A zero saves memory only if the format can leave it out: CSR (compressed sparse rows) stores each
+# non-zero weight with its column index, 8 bytes instead of 4.
 
 # %% experiment="l1_makes_zeros" topics="l1_map"
 examples, lr, epochs = len(train_set), 0.1, nb.pick(fast=20, full=100)
@@ -969,10 +987,19 @@ record("csr_bytes_against_dense", csr_bytes / dense_bytes, high=0.98)
 
 
 # %% exercise="sgd_momentum" topics="sgd_momentum"
-def sgd_momentum(weight: Tensor, grad: Tensor, velocity: Tensor, lr: float, momentum: float) -> tuple[Tensor, Tensor]:
+def sgd_momentum(
+    weight: Tensor,
+    grad: Tensor,
+    velocity: Tensor,
+    lr: float,
+    momentum: float,
+) -> tuple[Tensor, Tensor]:
     """One step of SGD with momentum, as torch.optim.SGD does it.
 
-    weight, grad, velocity  float, all of one shape, none of them changed; velocity is 0 before the first step
+    weight, grad, velocity  float, all of one shape, none of them changed
+    lr, momentum            learning rate and mu
+
+    The velocity is 0 before the first step.
     Returns (new weight, new velocity).
     """
     ### BEGIN SOLUTION
@@ -1022,13 +1049,21 @@ with checking.check("sgd_momentum"):
 
 
 # %% exercise="rmsprop" topics="rmsprop"
-def rmsprop(weight: Tensor, grad: Tensor, square: Tensor, lr: float, alpha: float, eps: float) -> tuple[Tensor, Tensor]:
+def rmsprop(
+    weight: Tensor,
+    grad: Tensor,
+    square: Tensor,
+    lr: float,
+    alpha: float,
+    eps: float,
+) -> tuple[Tensor, Tensor]:
     """One step of RMSProp, as torch.optim.RMSprop does it.
 
-    weight, grad, square  float, all of one shape, none of them changed; square is 0 before the first step
+    weight, grad, square  float, all of one shape, none of them changed
     alpha                 share of the old mean square that is kept
     eps                   added to the root, not under it
-    Returns (new weight, new square).
+
+    The mean square is 0 before the first step. Returns (new weight, new square).
     """
     ### BEGIN SOLUTION
     square = alpha * square + (1 - alpha) * grad**2
@@ -1065,8 +1100,10 @@ with checking.check("rmsprop"):
 # Adam does both: a running mean $m$ of the gradient (a momentum) and a running mean $s$ of its square, with memories $\beta_1$ and $\beta_2$. Both start at zero and are
 # therefore too small at first. After $t$ steps of a constant gradient $m = (1 - \beta_1^t)\, g$, so dividing by $1 - \beta_1^t$ repairs the mean; this is the **bias correction**:
 #
-# $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad s \leftarrow \beta_2 s + (1 - \beta_2)\, g^2, \qquad
-# \hat m = \frac{m}{1 - \beta_1^t}, \quad \hat s = \frac{s}{1 - \beta_2^t}, \qquad w \leftarrow w - \eta\, \frac{\hat m}{\sqrt{\hat s} + \varepsilon} .$$
+# $$\begin{aligned}
+# m &\leftarrow \beta_1 m + (1 - \beta_1)\, g, & \hat m &= \frac{m}{1 - \beta_1^t}, \\[1.5ex]
+# s &\leftarrow \beta_2 s + (1 - \beta_2)\, g^2, & \hat s &= \frac{s}{1 - \beta_2^t},
+# \end{aligned} \qquad\qquad w \leftarrow w - \eta\, \frac{\hat m}{\sqrt{\hat s} + \varepsilon} .$$
 #
 # $t$ counts steps from 1. The state that is kept is $m$ and $s$, *not* the corrected $\hat m$ and $\hat s$.
 #
@@ -1088,11 +1125,13 @@ def adam(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One step of Adam, as torch.optim.Adam does it.
 
-    weight, grad, mean, square  float, all of one shape, none of them changed; mean and square are 0 before the first step
+    weight, grad, mean, square  float, all of one shape, none of them changed
     step                        number of this step, counted from 1
     betas                       memory of the mean and of the mean square
     eps                         added to the root, not under it
-    Returns (new weight, new mean, new square), the means as they are before the bias correction.
+
+    Both means are 0 before the first step.
+    Returns (new weight, new mean, new square), the means without the bias correction.
     """
     ### BEGIN SOLUTION
     mean = betas[0] * mean + (1 - betas[0]) * grad
@@ -1230,8 +1269,8 @@ record(
 )
 
 # %% [markdown]
-# With inputs of one scale and a tuned learning rate, momentum reaches what Adam reaches, for 12 instead of 16 bytes per weight. With inputs in different units the
-# adaptive rules win clearly. They also forgive a badly chosen learning rate over a wider range, but at the right end of the axis all of them fail.
+# With inputs of one scale and a tuned learning rate, momentum comes within a point or two of Adam, for 12 instead of 16 bytes per weight. With inputs in different units the
+# adaptive rules win clearly. No learning rate carries over from one rule to another: where Adam is at its best, plain SGD has hardly started, and at the right end all fail.
 #
 # ## 8 Learning-rate schedules
 #
@@ -1240,7 +1279,7 @@ record(
 #
 # **Multi-stage** schedules multiply the rate by $\gamma$ at each milestone that has been reached ($t \ge$ milestone). A linear **warm-up** over the first $W$ steps goes before:
 #
-# $$\lambda(t) = \frac{t + 1}{W} \ \text{ for } t < W, \qquad \lambda(t) = \gamma^{\,\#\{\text{milestones } \le t\}} \ \text{ from then on.}$$
+# $$\lambda(t) = \begin{cases} \dfrac{t + 1}{W} & t < W \\[2ex] \gamma^{k} \ \text{ with } k \text{ the number of milestones } \le t & t \ge W. \end{cases}$$
 #
 # **By hand.** $W = 4$, milestones 10 and 15, $\gamma = 0.1$: the factors are 0.25, 0.5, 0.75, 1 for $t = 0 \ldots 3$, then 1 until $t = 9$, 0.1 from $t = 10$, 0.01 from $t = 15$.
 
@@ -1251,7 +1290,8 @@ def multi_stage(step: int, warmup: int, milestones: list[int], gamma: float) -> 
 
     step        t, counted from 0
     warmup      W, number of warm-up steps; 0 means none
-    milestones  steps, in rising order and none below warmup, from which on the factor is multiplied once more by gamma
+    milestones  in rising order, none below warmup; from each of these steps on, the factor is
+        multiplied once more by gamma
     """
     ### BEGIN SOLUTION
     if step < warmup:
@@ -1294,7 +1334,8 @@ with checking.check("multi_stage"):
 # %% [markdown]
 # **Warm-up and cosine.** Instead of in stages the factor can fall along half a cosine wave from 1 to a floor $\phi$. With $T$ steps in all, of which $W$ are warm-up,
 #
-# $$\lambda(t) = \frac{t + 1}{W} \ \text{ for } t < W, \qquad \lambda(t) = \phi + (1 - \phi)\, \tfrac12 \big(1 + \cos \pi u\big), \quad u = \min\!\Big(\frac{t - W}{T - W},\ 1\Big) .$$
+# $$\lambda(t) = \begin{cases} \dfrac{t + 1}{W} & t < W \\[2ex]
+# \phi + (1 - \phi)\, \dfrac{1 + \cos \pi u}{2}, \quad u = \min\!\Big(\dfrac{t - W}{T - W},\ 1\Big) & t \ge W. \end{cases}$$
 #
 # **By hand.** $W = 2$, $T = 10$, $\phi = 0$: 0.5, 1 in the warm-up, then $u = 0, \tfrac18, \tfrac28, \ldots$ Half-way, at $t = 6$, $u = 0.5$ and the factor is 0.5. From $t = 10$ on it is 0.
 
@@ -1385,7 +1426,7 @@ record("cosine_gain_at_peak_0.5", ends["cosine"] - ends["constant"], low=3)
 deep = [64] * 7 + [10]
 epochs, batch_size = nb.pick(fast=20, full=60), 128
 total = epochs * math.ceil(len(train_set) / batch_size)
-peaks, shares = [0.003, 0.01, 0.03, 0.05], {"no warm-up": 0.0, "warm-up for 30% of the steps": 0.3}
+peaks, shares = [0.01, 0.03, 0.05], {"no warm-up": 0.0, "warm-up for 30% of the steps": 0.3}
 figure = plt.figure(figsize=(6.4, 3.2))
 scores = {}
 for name, share in shares.items():
@@ -1409,30 +1450,30 @@ plt.ylabel("test accuracy (%)")
 plt.title("Six hidden layers, Adam, cosine")
 plt.legend()
 plt.show()
-without, with_warmup = (sum(scores[name, lr] for lr in peaks[2:]) / 2 for name in shares)
+without, with_warmup = (sum(scores[name, lr] for lr in peaks[1:]) / 2 for name in shares)
 record("warmup_gain_at_high_rates", with_warmup - without, low=0.5)
 
 # %% [markdown]
 # Up to a peak of 0.1 the three schedules end within about a point of each other: no schedule is needed, and none helps. At 0.3 and above the constant rate keeps bouncing, while the same
 # peak with a fall at the end reaches a far smaller loss. So a schedule makes a whole range of learning rates usable. Warm-up does the same for the deep network: it adds little at its best
-# rate and decides everything at high ones. The shallow network above does not care: replace `total // 20` by 0 and see.
+# rate and decides everything at high ones. The shallow network above does not care: set its two warm-ups to 0 and see.
 #
 # ## 9 Questions
 #
 # There is no single right answer. Say what you would do, why, and what you would measure. Three to six sentences each.
 
-# %% [markdown] question="optimizer_memory" points=2 topics="terminology"
+# %% [markdown] question="optimizer_memory" points=2 topics="sgd_momentum, rmsprop, adam"
 # **Question 1.** You want to train all 300 million weights of a network on a device with 4 GB of memory, in float32. Which of the optimizers above fit, counting
 # weights, gradients and state? What is missing from that count? Name two ways to make Adam possible after all and say what each costs.
 #
 # ### BEGIN SOLUTION
 # Each number takes 4 bytes, so one tensor of all weights is 1.2 GB. Weights and gradients are 2.4 GB (SGD fits), with one state tensor 3.6 GB (momentum and RMSProp fit, barely), with two 4.8 GB (Adam
-# does not). Activations are missing; they grow with the batch and may well decide against momentum too, as do the optimizer's temporary tensors. Ways out: keep Adam's state in 8 or 16 bits (1 to 2.4 GB less; noise in the steps, needs care with small $s$);
+# does not). Activations are missing; they grow with the batch and may well decide against momentum too, as do the optimizer's temporary tensors. Ways out: keep Adam's state in 8 or 16 bits (1.2 to 1.8 GB less; noise in the steps, and small values of $s$ need care);
 # train only part of the weights, such as low-rank additions or biases (state and gradients only for those; the network can change less); use a smaller network; keep the state in the memory of the host (slow transfers in each step). Momentum with a good schedule is the alternative
 # without tricks: the price is a search for its learning rate. I would measure peak memory over one real step before deciding.
 # ### END SOLUTION
 
-# %% [markdown] question="small_is_not_zero" points=2 topics="terminology"
+# %% [markdown] question="small_is_not_zero" points=2 topics="weight_decay, l1_map"
 # **Question 2.** A colleague trained with AdamW and finds that 60% of the weights are below 0.001 in size. She wants to report "a model 60% smaller". What would you tell her?
 # What would she have to do, and to measure, before such a sentence is true?
 #
@@ -1442,13 +1483,13 @@ record("warmup_gain_at_high_rates", with_warmup - without, low=0.5)
 # kernel that skips zeros on the device in question. If whole neurons are zero they can be cut out, and the dense matrices themselves become smaller and faster.
 # ### END SOLUTION
 
-# %% [markdown] question="two_momentums" points=2 topics="terminology"
+# %% [markdown] question="two_momentums" points=2 topics="sgd_momentum, lr_schedules"
 # **Question 3.** Some texts write momentum as $v \leftarrow \mu v + \eta g,\ w \leftarrow w - v$, with the learning rate inside the velocity. Show that this is the same as the form above while $\eta$
 # is constant. Then $\eta$ falls to a tenth at a milestone. What does each form do in the next steps, and which would you rather have at the end of a warm-up or at a milestone?
 #
 # ### BEGIN SOLUTION
 # With constant $\eta$ the inner velocity is always $\eta$ times the outer one: both start at 0, and multiplying $v \leftarrow \mu v + g$ by $\eta$ gives the other recurrence; so the steps are equal. At the milestone the form above takes steps ten times smaller
-# at once, since the rate multiplies the whole velocity. With the rate inside, the old velocity was collected at the old rate and fades by $\mu$ per step: for $\mu = 0.9$ it takes about 20 steps until the steps are near the new size. The first reacts exactly as the schedule says, which makes results easier to
+# at once, since the rate multiplies the whole velocity. With the rate inside, the old velocity was collected at the old rate and fades by $\mu$ per step: for $\mu = 0.9$ it takes about 20 steps until they are within twice the new size. The first reacts exactly as the schedule says, which makes results easier to
 # reproduce when settings are taken from elsewhere; the second is smoother at sudden falls, and lags behind in a warm-up, which makes it a little more cautious there. With milestones hundreds of steps apart the difference is small. What matters is to know which form a library has before copying a learning rate.
 # ### END SOLUTION
 

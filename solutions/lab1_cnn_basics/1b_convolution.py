@@ -635,10 +635,12 @@ with checking.check("receptive_field"):
 # %% [markdown]
 # The field says what *can* matter. What does matter? Back-propagate from one unit to the input and average
 # the size of the gradient over many images: the **effective** receptive field (Luo et al., 2016). The network
-# is a small ResNet trained on `shapes`, 32x32 pictures of ten figures. Its last stage should see 25 pixels.
+# is a small ResNet trained on `shapes`, 32x32 scenes of ten figures: a 5x5 convolution with stride 2, then
+# stages of two 3x3 convolutions, of which the second and third stage start with stride 2. The unit is in the
+# middle of the second stage.
 
 # %% experiment="effective_field" topics="receptive_field"
-layers = [(3, 1, 1)] + [(3, 1, 1)] * 2 + [(3, 2, 1), (3, 1, 1)] * 2  # stem, then three stages of two convolutions
+layers = [(5, 2, 1), (3, 1, 1), (3, 1, 1), (3, 2, 1), (3, 1, 1)]  # stem, first stage, second stage
 field, step = receptive_field(layers)
 torch.manual_seed(nb.seed)
 networks = {"untrained": models.small_resnet(), "trained": training.load("shapes_resnet")}
@@ -646,9 +648,11 @@ scenes = data.shapes(train=0, test=nb.pick(fast=200, full=1000)).test.images.to(
 
 
 def input_gradient(network: nn.Module, unit: int = 4) -> Tensor:
-    """Mean absolute gradient of one unit of the last stage, all channels: [32, 32], largest 1."""
+    """Mean absolute gradient of one unit of the second stage, all channels added: [32, 32], largest 1."""
     images = scenes.clone().requires_grad_()
-    network.to(nb.device).eval().features(images)[:, :, unit, unit].sum().backward()
+    network.to(nb.device).eval()
+    maps = nn.Sequential(network.conv1, network.bn1, network.relu, network.layer1, network.layer2)(images)
+    maps[:, :, unit, unit].sum().backward()
     mean = images.grad.abs().mean((0, 1)).cpu()
     return mean / mean.max()
 
@@ -673,6 +677,11 @@ figure.colorbar(shown, ax=axes, label="|gradient|, largest = 1")
 plt.show()
 record("gradient_outside_the_field", outside, low=0, high=1e-6)
 record("gradient_in_the_middle_quarter", inside, low=0.5, high=0.95)
+
+# %% [markdown]
+# Outside the box the gradient is exactly 0. Inside it fades long before the edge: a pixel in the middle
+# reaches the unit along many paths, one at the edge along few, as the explorer's colours showed. A field as
+# large as the object is therefore the least that is needed, not plenty.
 
 # %% [markdown]
 # ## 5. Pooling
@@ -822,6 +831,12 @@ plt.show()
 record("max_over_average_thin", curves["max"][0] / curves["avg"][0], low=2, high=3)
 record("max_over_average_full", curves["max"][-1] / curves["avg"][-1], low=0.4, high=0.52)
 record("change_after_one_pixel_max", moves["max"][1], low=0.05, high=0.8)
+
+# %% [markdown]
+# A thin feature fills few pixels of its window: the mean dilutes it, the maximum keeps it. A feature that
+# fills the window is better averaged: noise cancels, while the maximum picks out the largest noise. As for
+# shifts, pooling softens them and does not remove them: one pixel already takes the features a good part of
+# the way to another scene.
 
 # %% [markdown]
 # ## 6. Channels in groups
@@ -1870,8 +1885,8 @@ cnn_layer_order = {"a", "b", "d", "g"}
 # %% [markdown]
 # **What early and late layers see.** For eight channels of four places in the trained network: at the top, a
 # picture made by gradient ascent to excite the channel (it starts from noise, not from an image); below it,
-# the three patches of the test scenes that excite it most. Each is cut to the receptive field of its place:
-# 3, 7, 13 and 25 pixels.
+# the three test scenes that excite it most, cut to what the unit sees: 5, 13 and 25 pixels, and in the last
+# stage the whole scene.
 
 # %% experiment="what_excites_channels" topics="filter_hierarchy"
 network = training.load("shapes_resnet").to(nb.device).eval().requires_grad_(False)
@@ -1879,12 +1894,7 @@ scenes = data.shapes(train=0, test=nb.pick(fast=400, full=1000)).test.images.to(
 stem = nn.Sequential(network.conv1, network.bn1, network.relu)
 stages = [stem, network.layer1, network.layer2, network.layer3]
 last_relu = [network.relu, *(stage[-1].relu for stage in stages[1:])]
-places = [
-    ("stem", 3, 1),
-    ("layer1", 7, 1),
-    ("layer2", 13, 2),
-    ("layer3", 25, 4),
-]  # name, receptive field and step in pixels
+places = [("stem", 5, 2), ("layer1", 13, 2), ("layer2", 25, 4), ("layer3", 49, 8)]  # receptive field and step, pixels
 
 
 def before_relu(images: Tensor, depth: int) -> Tensor:
@@ -1897,8 +1907,8 @@ def before_relu(images: Tensor, depth: int) -> Tensor:
 
 
 def patch(image: Tensor, unit: tuple[int, int], field: int, step: int) -> Tensor:
-    """The receptive field of one unit, enlarged to 32x32."""
-    top, left = (step * place - field // 2 for place in unit)
+    """What one unit sees of an image, enlarged to 32x32."""
+    top, left = (max(0, step * place - field // 2) for place in unit)
     return F.interpolate(image[None, :, top : top + field, left : left + field].cpu(), size=32)[0]
 
 
@@ -1911,7 +1921,7 @@ def dream(depth: int, chosen: Tensor, steps: int = 50) -> Tensor:
         middle = maps.shape[2] // 2
         excitement = maps[torch.arange(len(chosen)), chosen, middle, middle].sum()
         rough = free.diff(dim=2).square().sum() + free.diff(dim=3).square().sum()
-        (0.01 * rough - excitement).backward()
+        (0.003 * rough - excitement).backward()
         optimizer.step()
         optimizer.zero_grad()
     return free.detach().sigmoid()
@@ -1921,24 +1931,28 @@ figure, axes = plt.subplots(2, 2, figsize=(9.2, 5.2))
 for depth, (axis, (name, field, step)) in enumerate(zip(axes.flat, places, strict=True)):
     with torch.no_grad():
         maps = before_relu(scenes, depth)
-    edge = -(-(field // 2) // step)  # units nearer to the border look past it
-    inner = maps[:, :, edge : (31 - field // 2) // step + 1, edge : (31 - field // 2) // step + 1]
+    units = range(maps.shape[2])
+    whole = [u for u in units if field // 2 <= step * u < 32 - field // 2] or list(units)  # field inside the scene
+    inner = maps[:, :, whole][:, :, :, whole]
     chosen = torch.linspace(0, maps.shape[1] - 1, 8).long()
     mosaic = torch.ones(3, 4 * 34 - 2, 8 * 34 - 2)
     for column, (channel, image) in enumerate(zip(chosen.tolist(), dream(depth, chosen), strict=True)):
         best = inner[:, channel].flatten(1).max(1)
         tiles = [patch(image, (maps.shape[2] // 2,) * 2, field, step)]
         for scene in best.values.topk(3).indices.tolist():
-            row_column = divmod(best.indices[scene].item(), inner.shape[3])
-            tiles.append(patch(scenes[scene], tuple(place + edge for place in row_column), field, step))
+            row, left = divmod(best.indices[scene].item(), len(whole))
+            tiles.append(patch(scenes[scene], (whole[row], whole[left]), field, step))
         for row, tile in enumerate(tiles):
             mosaic[:, 34 * row : 34 * row + 32, 34 * column : 34 * column + 32] = tile
     axis.imshow(mosaic.permute(1, 2, 0))
-    axis.set_title(f"{name}: fields of {field} x {field} pixels", fontsize=10)
+    axis.set_title(f"{name}: " + (f"{field} x {field} pixels" if field < 32 else "the whole scene"), fontsize=10)
     axis.set_axis_off()
 plt.show()
 
 # %% [markdown]
+# The stem answers to colours and to edges in one direction, the first stage to curved strokes, corners and
+# blobs, the second to parts such as tips and rings, the third to whole figures, mostly of one class.
+#
 # Pictures persuade easily, so measure as well. Take each channel's largest response in an image. How much of
 # its variance over the test scenes is explained by the class of the scene? 0: the channel answers to all
 # classes alike; 1: it knows the class. The untrained network is the control.
@@ -1974,19 +1988,25 @@ for name, line in shares.items():
 axes.set(title="How much of a channel is about the class", ylabel="variance explained by class", ylim=(0, None))
 axes.legend()
 plt.show()
-record("class_share_stem", shares["trained"][0], low=0, high=0.1)
-record("class_share_layer3", shares["trained"][3], low=0.15, high=0.8)
+record("class_share_stem", shares["trained"][0], low=0.01, high=0.08)
+record("class_share_layer3", shares["trained"][3], low=0.5, high=0.75)
+record("class_share_layer3_untrained", shares["untrained"][3], low=0, high=0.08)
 
 # %% [markdown]
+# What a channel knows about the class is built up stage by stage, and by training alone: the same layers with
+# random weights know nothing. What the stem finds would serve any task on such scenes, what the last stage
+# finds serves this one; that is why early layers are kept when a network is fine-tuned for a new task.
+#
 # And where does the decision come from? **Occlusion** (Zeiler and Fergus, 2014) covers a part of the image
 # with grey and asks how far the probability of the true class falls.
 
 # %% experiment="occlusion_maps" topics="filter_hierarchy"
 network = training.load("shapes_resnet").to(nb.device).eval()
-test = data.shapes(train=0, test=40).test.to(nb.device)
+test = data.shapes(train=0, test=100).test.to(nb.device)
 with torch.no_grad():
     probability = network(test.images).softmax(1).gather(1, test.labels[:, None])[:, 0]
-chosen = [int((probability * (test.labels == label)).argmax()) for label in (0, 4, 7, 8, 9)]  # sure of its answer
+doubt = (probability - 0.9).abs()  # scenes it gets right without being certain
+chosen = [int(doubt.where(test.labels == label, torch.inf).argmin()) for label in (0, 4, 7, 8, 9)]
 tops = range(0, 25, 2)
 
 

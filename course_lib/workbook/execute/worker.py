@@ -1,4 +1,4 @@
-"""Executes one task in a process of its own, with papermill, and judges the outcome."""
+"""Executes tasks with papermill, in a process of its own, and judges the outcome."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-import course_lib
 from course_lib.workbook.execute import executed, judge
 from course_lib.workbook.execute.excerpt import numbered
 from course_lib.workbook.execute.result import Problem, Progress, Result
@@ -25,13 +24,17 @@ KERNEL = "python3"
 KERNEL_START_SECONDS = 120
 
 
-def work(task: Task, connection: Connection) -> None:
-    """Entry point of a worker process: sends Progress while it goes on, and a Result at the end."""
-    task.scratch.mkdir(parents=True, exist_ok=True)
-    _send_output_to(task.scratch / "worker.log")
-    _prepare_environment(task)
-    connection.send(_perform(task, connection.send))
-    connection.close()
+def work(connection: Connection) -> None:
+    """Entry point of a worker process: takes Tasks; sends Progress while one goes on, and its Result at the end."""
+    while True:
+        try:
+            task: Task = connection.recv()
+        except EOFError:
+            return
+        task.scratch.mkdir(parents=True, exist_ok=True)
+        _send_output_to(task.scratch / "worker.log")
+        _prepare_environment(task)
+        connection.send(_perform(task, connection.send))
 
 
 def _perform(task: Task, report: Callable[[Progress], None]) -> Result:
@@ -86,6 +89,7 @@ class _Run:
                 task.executed,
                 parameters=task.parameters,
                 kernel_name=KERNEL,
+                language="python",
                 cwd=task.scratch,
                 progress_bar=False,
                 start_timeout=KERNEL_START_SECONDS,
@@ -127,8 +131,9 @@ def _prepare_environment(task: Task) -> None:
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # a kernel of the same name in the home folder runs another Python
     os.environ["IPYTHONDIR"] = str(task.scratch / "ipython")
     os.environ.pop("MPLBACKEND", None)  # figures belong in the notebook
-    library = str(Path(course_lib.__file__).resolve().parents[1])
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH", "")]))
+    library = str(Path(__file__).resolve().parents[3])  # the kernel uses the library that this command is part of
+    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != library]
+    os.environ["PYTHONPATH"] = os.pathsep.join([library, *others])
 
 
 def _send_output_to(log: Path) -> None:

@@ -1,0 +1,164 @@
+"""Residual networks (He et al., "Deep residual learning for image recognition", 2016).
+
+resnet18, 34 and 50 are the ImageNet family; their parameters carry torchvision's names, so its weights can be loaded.
+resnet20 to 110 are the CIFAR-10 family (section 4.2, shortcuts of option A). small_resnet is the course's own.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from course_lib.models.residual_blocks import BasicBlock, Bottleneck, PaddedShortcut, projection
+
+__all__ = [
+    "ResNet",
+    "resnet18",
+    "resnet20",
+    "resnet32",
+    "resnet34",
+    "resnet44",
+    "resnet50",
+    "resnet56",
+    "resnet110",
+    "small_resnet",
+]
+
+Shortcut = Callable[[int, int, int], nn.Module]
+
+
+class ResNet(nn.Module):
+    """A stem, stages of residual blocks, global average pooling and a linear classifier.
+
+    stem    the layers before the first block, by name; they output `channels` channels.
+    block   BasicBlock or Bottleneck.
+    depths  how many blocks each stage has.
+    widths  the `width` of each stage's blocks; every stage but the first halves height and width.
+    shortcut  makes what stands beside a block whose output has another shape than its input.
+
+    Input [N, in_channels, H, W] float, any H and W; output logits [N, num_classes].
+    """
+
+    def __init__(
+        self,
+        stem: OrderedDict[str, nn.Module],
+        channels: int,
+        block: type[BasicBlock] | type[Bottleneck],
+        depths: Sequence[int],
+        widths: Sequence[int],
+        num_classes: int,
+        shortcut: Shortcut = projection,
+    ) -> None:
+        super().__init__()
+        self._stem = tuple(stem)
+        self._stages = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
+        for name, layer in stem.items():
+            self.add_module(name, layer)
+        for index, (name, depth, width) in enumerate(zip(self._stages, depths, widths, strict=True)):
+            stride = 1 if index == 0 else 2
+            self.add_module(name, _stage(block, channels, width, depth, stride, shortcut))
+            channels = width * block.expansion
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(channels, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def features(self, x: Tensor) -> Tensor:
+        """The last stage's output [N, channels, H', W'], before pooling."""
+        for name in self._stem + self._stages:
+            x = self.get_submodule(name)(x)
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.avgpool(self.features(x)).flatten(1))
+
+
+def _stage(
+    block: type[BasicBlock] | type[Bottleneck],
+    inputs: int,
+    width: int,
+    depth: int,
+    stride: int,
+    shortcut: Shortcut,
+) -> nn.Sequential:
+    outputs = width * block.expansion
+    same_shape = stride == 1 and inputs == outputs
+    first = block(inputs, width, stride, None if same_shape else shortcut(inputs, outputs, stride))
+    return nn.Sequential(first, *(block(outputs, width) for _ in range(depth - 1)))
+
+
+def _imagenet(block: type[BasicBlock] | type[Bottleneck], depths: Sequence[int], num_classes: int) -> ResNet:
+    stem = OrderedDict(
+        conv1=nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False),
+        bn1=nn.BatchNorm2d(64),
+        relu=nn.ReLU(inplace=True),
+        maxpool=nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+    )
+    return ResNet(stem, 64, block, depths, (64, 128, 256, 512), num_classes)
+
+
+def _cifar(depth: int, num_classes: int) -> ResNet:
+    blocks = (depth - 2) // 6  # the paper's n: 6n + 2 layers with weights
+    stem = OrderedDict(
+        conv1=nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False),
+        bn1=nn.BatchNorm2d(16),
+        relu=nn.ReLU(inplace=True),
+    )
+    return ResNet(stem, 16, BasicBlock, (blocks,) * 3, (16, 32, 64), num_classes, shortcut=PaddedShortcut)
+
+
+def resnet18(num_classes: int = 1000) -> ResNet:
+    """ImageNet ResNet-18: 11,689,512 parameters, 1.814 GMAC for one image [3, 224, 224]."""
+    return _imagenet(BasicBlock, (2, 2, 2, 2), num_classes)
+
+
+def resnet34(num_classes: int = 1000) -> ResNet:
+    """ImageNet ResNet-34: 21,797,672 parameters, 3.664 GMAC for one image [3, 224, 224]."""
+    return _imagenet(BasicBlock, (3, 4, 6, 3), num_classes)
+
+
+def resnet50(num_classes: int = 1000) -> ResNet:
+    """ImageNet ResNet-50: 25,557,032 parameters, 4.089 GMAC for one image [3, 224, 224]."""
+    return _imagenet(Bottleneck, (3, 4, 6, 3), num_classes)
+
+
+def resnet20(num_classes: int = 10) -> ResNet:
+    """CIFAR-10 ResNet-20: 269,722 parameters, 40.6 MMAC for one image [3, 32, 32]."""
+    return _cifar(20, num_classes)
+
+
+def resnet32(num_classes: int = 10) -> ResNet:
+    """CIFAR-10 ResNet-32: 464,154 parameters."""
+    return _cifar(32, num_classes)
+
+
+def resnet44(num_classes: int = 10) -> ResNet:
+    """CIFAR-10 ResNet-44: 658,586 parameters."""
+    return _cifar(44, num_classes)
+
+
+def resnet56(num_classes: int = 10) -> ResNet:
+    """CIFAR-10 ResNet-56: 853,018 parameters."""
+    return _cifar(56, num_classes)
+
+
+def resnet110(num_classes: int = 10) -> ResNet:
+    """CIFAR-10 ResNet-110: 1,727,962 parameters."""
+    return _cifar(110, num_classes)
+
+
+def small_resnet(num_classes: int = 10, in_channels: int = 3, width: int = 16) -> ResNet:
+    """The network the labs make smaller: 78,810 parameters, 3.32 MMAC for one image [3, 32, 32].
+
+    A 5x5 convolution of stride 2, then three stages of one basic block with `width`, 2 and 4 times `width` channels.
+    Halving the picture at once makes it quick enough to train on a laptop's processor in a minute.
+    """
+    stem = OrderedDict(
+        conv1=nn.Conv2d(in_channels, width, kernel_size=5, stride=2, padding=2, bias=False),
+        bn1=nn.BatchNorm2d(width),
+        relu=nn.ReLU(inplace=True),
+    )
+    return ResNet(stem, width, BasicBlock, (1, 1, 1), (width, 2 * width, 4 * width), num_classes)
