@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -126,7 +126,7 @@ def train(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="All of them when left out.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder to write to; default build/checkpoints.")] = None,
 ) -> None:
-    """Train again the weights that the labs start from."""
+    """Train again the weights that the labs start from, and compare them with those shipped."""
     from course_lib import training
 
     known = list(training.recipe_names())
@@ -134,9 +134,23 @@ def train(
     if unknown:
         raise CourseError(f"there is no recipe {', '.join(unknown)}; there are {', '.join(known)}")
     folder = output or course_root() / "build" / "checkpoints"
+    all_agree = True
     for name in names or known:
         typer.echo(f"Training {name} ...")
-        typer.echo(f"{training.reproduce(name, folder)}")
+        made = training.reproduce(name, folder)
+        all_agree &= made["agrees"]
+        typer.echo(f"wrote {made['path']} in {made['seconds']:.0f} s: {_comparison(made)}")
+    if not all_agree:
+        raise typer.Exit(1)
+
+
+def _comparison(made: dict[str, Any]) -> str:
+    """How newly trained weights compare with those that the course ships."""
+    accuracy = f"accuracy {made['accuracy']:.4f}"
+    if made["shipped_accuracy"] is None:
+        return f"{accuracy}; none is shipped"
+    verdict = "the same file as" if made["same_bits"] else "agrees with" if made["agrees"] else "DIFFERS from"
+    return f"{accuracy}, {verdict} the shipped one ({made['shipped_accuracy']:.4f})"
 
 
 if __name__ == "__main__":

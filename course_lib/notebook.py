@@ -42,9 +42,7 @@ class Notebook:
         return torch.Generator().manual_seed(self.seed + offset)
 
 
-def start(
-    name: str, *, profile: Literal["fast", "full"] = "fast", device: str = "auto", seed: int = 0
-) -> Notebook:
+def start(name: str, *, profile: Literal["fast", "full"] = "fast", device: str = "auto", seed: int = 0) -> Notebook:
     """Seed every generator, choose the device, set the figure style and print what this machine is.
 
     device  "auto" takes a GPU if torch sees one; otherwise any name that `torch.device` takes.
@@ -68,7 +66,8 @@ def describe_hardware(device: torch.device | str = "cpu") -> str:
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_cpu_name()}, {os.cpu_count()} cores"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{_cpu_name()}, {cores} core{'s' if cores > 1 else ''}"
 
 
 def _device(name: str) -> torch.device:
@@ -76,10 +75,14 @@ def _device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ValueError(f'device is "auto", "cpu" or "cuda", not {name!r}') from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError('device="cuda" was asked for, but torch sees no GPU here; use device="auto"')
+        raise ValueError(f'device="{name}" was asked for, but torch sees no GPU here; use device="auto"')
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, ImportError, AssertionError) as error:  # what torch raises for other absent hardware
+        raise ValueError(f'device="{name}" was asked for, but it cannot be used here; use device="auto"') from error
     return device
 
 

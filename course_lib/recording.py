@@ -25,8 +25,9 @@ def record(name: str, value: float, *, low: float | None = None, high: float | N
     Raises ValueError if the value is not one number or the band is empty.
     """
     number = _as_number(name, value)
-    if low is not None and high is not None and low > high:
-        raise ValueError(f"record({name!r}): the band is empty, low={low} is above high={high}")
+    low, high = (None if side is None else float(side) for side in (low, high))  # NumPy's numbers are no JSON
+    if low is not None and high is not None and not low <= high:
+        raise ValueError(f"record({name!r}): the band is empty, low={low:g} is not below high={high:g}")
     metric = {"name": name, "value": number, "low": low, "high": high}
     _display({METRIC_MIME: metric, "text/plain": describe(metric)})
 
@@ -35,10 +36,7 @@ def in_band(metric: dict[str, Any]) -> bool:
     """Whether a recorded metric is finite and inside its band."""
     value, low, high = metric["value"], metric["low"], metric["high"]
     return (
-        value is not None
-        and math.isfinite(value)
-        and (low is None or value >= low)
-        and (high is None or value <= high)
+        value is not None and math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high)
     )
 
 
@@ -46,20 +44,26 @@ def describe(metric: dict[str, Any]) -> str:
     """One line for people: `accuracy = 0.93 (expected 0.9 to 1)`."""
     low, high = metric["low"], metric["high"]
     if low is not None and high is not None:
-        band = f" (expected {low:g} to {high:g})"
+        band = f" (expected {_digits(low)} to {_digits(high)})"
     elif low is not None:
-        band = f" (expected at least {low:g})"
+        band = f" (expected at least {_digits(low)})"
     elif high is not None:
-        band = f" (expected at most {high:g})"
+        band = f" (expected at most {_digits(high)})"
     else:
         band = ""
-    value = "not finite" if metric["value"] is None else f"{metric['value']:.4g}"
+    value = "not finite" if metric["value"] is None else _digits(metric["value"])
     return f"{metric['name']} = {value}{band}"
+
+
+def _digits(number: float) -> str:
+    """Whole numbers in full, such as a count of parameters; others to four digits."""
+    return f"{number:,.0f}" if abs(number) < 1e15 and number == int(number) else f"{number:.4g}"
 
 
 def _as_number(name: str, value: Any) -> float | None:
     try:
-        number = float(value)
+        # item() also takes the one number out of an array [1], which float() refuses
+        number = float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"record({name!r}) takes one number, not {type(value).__name__}: {error}") from None
     return number if math.isfinite(number) else None  # JSON has no NaN

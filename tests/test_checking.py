@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import nbformat
 import numpy as np
 import pytest
@@ -50,6 +52,12 @@ class TestClose:
             (torch.ones(2, requires_grad=True), torch.ones(2)),
             (torch.eye(2).to_sparse(), torch.eye(2)),
             ([torch.tensor(1.0), 2.0], [1.0, 2.0]),
+            ([torch.ones(2, requires_grad=True), [1, 1]], [[1, 1], [1, 1]]),
+            (torch.eye(2, requires_grad=True).to_sparse(), torch.eye(2)),
+            ([[1.0], [2.0, 3.0]], [[1], [2, 3]]),
+            ([torch.ones(1), torch.ones(2)], [[1], [1, 1]]),
+            (torch.tensor([1.0, float("inf")]), [1, math.inf]),
+            (torch.tensor([1 + 2j]).conj(), torch.tensor([1 - 2j])),
         ],
     )
     def test_equal_values_of_many_kinds(self, actual, expected):
@@ -65,6 +73,11 @@ class TestClose:
             (np.ones(2), torch.ones(2), "the type of x is wrong"),
             (torch.tensor([1.0, float("nan")]), torch.ones(2), "x[1] is wrong"),
             ("text", 1.0, "x should be numbers"),
+            ("1.0", 1.0, "x should be numbers"),
+            (["1.0"], [1.0], "x should be numbers"),
+            ([[1.0], [2.0, 4.0]], [[1], [2, 3]], "x[1][1] is wrong"),
+            (torch.tensor([1 + 2j]), torch.tensor([1.0]), "x[0] is wrong"),
+            (torch.tensor([math.inf, 2.0]), torch.tensor([math.inf, 1.0]), "x[1] is wrong"),
             ((torch.ones(2),), (torch.ones(2), 1), "x is wrong"),
             ({"a": 1.0}, {"b": 1.0}, "the keys of x"),
             (2.0, 1.0, "x is wrong"),
@@ -74,6 +87,14 @@ class TestClose:
     def test_differences_are_named(self, actual, expected, words):
         message = message_of(lambda: checking.close(actual, expected, "x", hint="look here"))
         assert words in message and message.endswith("look here")
+
+    def test_a_difference_beyond_six_digits_is_visible(self):
+        text = message_of(lambda: checking.close(1.00000001, 1.0, "x", rtol=0, atol=1e-12))
+        assert "1.00000001" in text
+
+    @pytest.mark.filterwarnings("error")
+    def test_infinity_prints_no_warning(self):
+        message_of(lambda: checking.close(torch.tensor([math.inf, 2.0]), torch.tensor([math.inf, 1.0]), "x"))
 
     def test_counts_and_largest_difference(self):
         message = message_of(lambda: checking.close(torch.tensor([1.0, 3.0, 5.0]), torch.ones(3), "x"))
@@ -91,16 +112,59 @@ class TestClose:
 class TestEqual:
     @pytest.mark.parametrize(
         ("actual", "expected"),
-        [(3, 3), ("a", "a"), ((1, 2), (1, 2)), (torch.Size([1, 2]), (1, 2)), ([1, 2], (1, 2)), (True, True)],
+        [
+            (3, 3),
+            ("a", "a"),
+            ((1, 2), (1, 2)),
+            (torch.Size([1, 2]), (1, 2)),
+            ([1, 2], (1, 2)),
+            ((1, 2), [1, 2]),
+            (True, True),
+            (np.True_, True),
+            (torch.tensor(True), True),
+            (torch.tensor(3), 3),
+            (np.int64(3), 3),
+            (None, None),
+            ({1, 2}, {2, 1}),
+            ({"a": (1, 2)}, {"a": [1, 2]}),
+            ({"a": torch.ones(2)}, {"a": torch.ones(2)}),
+            ([torch.ones(2), 3], (torch.ones(2), 3)),
+        ],
     )
     def test_passes(self, actual, expected):
         checking.equal(actual, expected, "x")
 
     @pytest.mark.parametrize(
-        ("actual", "expected"), [(3, 4), (1, True), (True, 1), ((1, 2), (2, 1)), ("a", "b"), (None, 0)]
+        ("actual", "expected"),
+        [
+            (3, 4),
+            (1, True),
+            (True, 1),
+            ((1, 2), (2, 1)),
+            ((1, 2), (1, 2, 3)),
+            ((1, 0), (True, False)),
+            ("a", "b"),
+            (None, 0),
+            (torch.tensor([3, 3]), 3),
+            (torch.tensor([]), 3),
+            (np.array([]), 3),
+            (torch.tensor([1, 2]), (1, 2)),
+            (np.array([1, 2, 3]), (1, 2)),
+            (math.nan, math.nan),
+        ],
     )
     def test_fails(self, actual, expected):
         assert "x is wrong" in message_of(lambda: checking.equal(actual, expected, "x"))
+
+    def test_the_place_in_a_container_is_named(self):
+        assert "x[0][1] is wrong" in message_of(lambda: checking.equal([torch.ones(2)], [torch.tensor([1.0, 2])], "x"))
+        assert "x['a'] is wrong" in message_of(lambda: checking.equal({"a": 1}, {"a": 2}, "x"))
+
+    def test_whole_numbers_beyond_float64(self):
+        large = torch.tensor([2**60, 2**60 + 1])
+        checking.equal(large.clone(), large, "x")
+        text = message_of(lambda: checking.equal(large - torch.tensor([0, 1]), large, "x"))
+        assert f"yours     {2**60}\n  expected  {2**60 + 1}" in text
 
     def test_integer_tensors_are_exact_and_typed(self):
         checking.equal(torch.tensor([1, 2]), torch.tensor([1, 2]), "x")
@@ -133,6 +197,20 @@ class TestUnchanged:
         with checking.unchanged(x=x):
             _ = x + 1
 
+    def test_nan_that_stays_is_no_change(self):
+        x, y = torch.tensor([math.nan, 1.0], requires_grad=True), np.array([math.nan])
+        with checking.unchanged(x=x, y=y):
+            _ = x * 2
+
+    def test_a_new_shape_is_a_change(self):
+        x = np.ones((2, 3))
+
+        def reshape():
+            with checking.unchanged(x=x):
+                x.resize((3, 2), refcheck=False)
+
+        assert "changed its input x" in message_of(reshape)
+
     @pytest.mark.parametrize("make", [torch.ones, np.ones])
     def test_in_place_write_is_named(self, make):
         x = make(3)
@@ -158,6 +236,10 @@ class TestCheck:
                 checking.equal(1, 2, "x")
 
         assert message_of(run).startswith("task: not yet.\nx is wrong")
+
+    def test_comparing_nothing_is_an_error_of_the_check(self):
+        with pytest.raises(RuntimeError, match="compared nothing"), checking.check("task"):
+            pass
 
     def test_errors_of_the_student_pass_through(self):
         with pytest.raises(ZeroDivisionError), checking.check("task"):

@@ -23,7 +23,7 @@ def test_says_what_it_runs_on(capsys):
     nb = notebook.start("1a_x", device="cpu")
     line = capsys.readouterr().out
     assert line.startswith("1a_x, profile fast, on ") and nb.hardware in line and f"torch {torch.__version__}" in line
-    assert "cores" in nb.hardware
+    assert " core" in nb.hardware
 
 
 def test_profile_chooses_settings():
@@ -52,3 +52,14 @@ def test_refuses_a_gpu_that_is_not_there():
     with pytest.raises(ValueError, match='use device="auto"'):
         notebook.start("n", device="cuda")
     assert notebook.start("n", device="auto").device.type == "cpu"
+
+
+@pytest.mark.parametrize("absent", ["meta", "xla", "cuda:99"])
+def test_refuses_a_device_that_holds_no_numbers_here(absent):
+    with pytest.raises(ValueError, match=f'device="{absent}" was asked for.*use device="auto"'):
+        notebook.start("n", device=absent)
+
+
+def test_counts_the_cores_it_may_use(monkeypatch):
+    monkeypatch.setattr(notebook.os, "sched_getaffinity", lambda _: {3}, raising=False)
+    assert notebook.describe_hardware().endswith(", 1 core")

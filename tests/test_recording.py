@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 
 import nbformat
@@ -31,16 +32,34 @@ def test_printed_line(capsys, low, high, band):
     assert capsys.readouterr().out == f"accuracy = 0.9346{band}\n"
 
 
-@pytest.mark.parametrize("value", [torch.tensor(2.5), torch.tensor([2.5]), np.float32(2.5), np.array(2.5), 2.5, True])
+@pytest.mark.parametrize(
+    "value", [torch.tensor(2.5), torch.tensor([2.5]), np.float32(2.5), np.array(2.5), np.array([2.5]), 2.5, True]
+)
 def test_takes_one_number_of_any_kind(capsys, value):
     record("m", value)
-    assert capsys.readouterr().out == f"m = {float(value):.4g}\n"
+    assert capsys.readouterr().out == ("m = 1\n" if value is True else "m = 2.5\n")
 
 
 @pytest.mark.parametrize("value", ["high", None, torch.zeros(2), np.zeros(3), [1.0]])
 def test_refuses_what_is_not_one_number(value):
     with pytest.raises(ValueError, match="record\\('m'\\) takes one number"):
         record("m", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(11_689_512, "11,689,512"), (-3.0, "-3"), (0.0, "0"), (1234.5678, "1235"), (2e20, "2e+20"), (1 / 3, "0.3333")],
+)
+def test_whole_numbers_are_written_in_full(capsys, value, written):
+    record("m", value, low=value)
+    assert capsys.readouterr().out == f"m = {written} (expected at least {written})\n"
+
+
+def test_band_may_be_of_numpy_numbers(monkeypatch):
+    shown = []
+    monkeypatch.setattr("course_lib.recording._display", shown.append)
+    record("m", 1, low=np.float32(0.5), high=np.int64(2))
+    assert json.loads(json.dumps(shown[0][METRIC_MIME])) == metric(1.0, 0.5, 2.0)
 
 
 def test_refuses_an_empty_band():

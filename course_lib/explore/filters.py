@@ -145,7 +145,7 @@ def move_filter(
             preset.value = "my own"
             redraw()
 
-    choose_filter()
+    _fill(cells, kernels[preset.value])
     choose_image()
     which.observe(choose_image, "value")
     preset.observe(choose_filter, "value")

@@ -85,10 +85,8 @@ def draw(paths: dict[str, np.ndarray], *, narrowness: float, angle: float) -> by
     loss = np.einsum("...i,ij,...j->...", grid, curvature, grid) / 2
     axes.contour(x, y, loss, levels=np.geomspace(0.05, loss.max(), 12), colors="0.75", linewidths=0.7)
     for number, (name, points) in enumerate(paths.items()):
-        # a path that diverges reaches numbers that Agg cannot place; far outside the view is enough
-        shown = np.clip(np.nan_to_num(points, nan=1e3), -1e3, 1e3)
         label = f"{name}: {_outcome(points, curvature)}"
-        axes.plot(*shown.T, "o-", color=f"C{number}", markersize=3, linewidth=1.2, label=label)
+        axes.plot(*points.T, "o-", color=f"C{number}", markersize=3, linewidth=1.2, label=label)
     axes.plot(0, 0, "k*", markersize=11)
     axes.set(xlim=VIEW[0], ylim=VIEW[1], xlabel="weight $w_1$", ylabel="weight $w_2$")
     steps = max((len(points) - 1 for points in paths.values()), default=0)

@@ -16,7 +16,7 @@ __all__ = ["Counts", "LayerCount", "count"]
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _MULTIPLYING = (*_CONVOLUTIONS, *_TRANSPOSED, nn.Linear)
-_LOOKING_UP = (nn.Embedding, nn.EmbeddingBag)  # own a matrix, but multiply nothing
+_NO_PRODUCTS = (nn.Embedding, nn.EmbeddingBag, nn.LayerNorm, nn.RMSNorm)  # look rows up, or scale number by number
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def count(model: nn.Module, *inputs: Any) -> Counts:
             size = sum(parameter.numel() for parameter in parameters)
             kind = type(module).__name__
             layers.append(LayerCount(name or kind, kind, entry.output, size, entry.macs, entry.activations))
-        if _hides_products(module, entry.calls, parameters):
+        if _hides_products(module, entry.calls):
             uncounted.append(name or type(module).__name__)
     return Counts(
         parameters=sum(row.parameters for row in layers),
@@ -137,10 +137,11 @@ def _owned_parameters(model: nn.Module) -> dict[nn.Module, list[nn.Parameter]]:
     return owned
 
 
-def _hides_products(module: nn.Module, calls: int, parameters: list[nn.Parameter]) -> bool:
+def _hides_products(module: nn.Module, calls: int) -> bool:
     if isinstance(module, _MULTIPLYING):
         return calls == 0
-    return not isinstance(module, _LOOKING_UP) and any(own.ndim >= 2 for own in parameters)
+    matrices = [name for name, own in module.named_parameters(recurse=False) if own.ndim >= 2]
+    return not isinstance(module, _NO_PRODUCTS) and any("weight" in name for name in matrices)
 
 
 def _run(model: nn.Module, inputs: tuple[Any, ...], note: Callable[..., None]) -> None:

@@ -34,7 +34,7 @@ class Latency:
         return f"{self.median / scale:.3g} {unit} (half of {self.runs} runs: {low:.3g} to {high:.3g} {unit})"
 
 
-_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def latency(call: Callable[[], Any], *, warmup: int = 3, runs: int = 20) -> Latency:

@@ -27,7 +27,7 @@ class CompileError(RuntimeError):
 def tidy(log: str, folder: Path) -> str:
     """The log without the build folder's name, from the first error on, at most 40 lines."""
     lines = log.replace(f"{folder}/", "").splitlines()
-    first = next((k for k, line in enumerate(lines) if re.search(r"\berror\b", line)), 0)
+    first = next((k for k, line in enumerate(lines) if re.search(r"\berror\b", line, re.IGNORECASE)), 0)
     # the line before an error says in which function it stands
     start = first - 1 if first and "In " in lines[first - 1] else first
     kept = lines[start : start + MOST_LINES]

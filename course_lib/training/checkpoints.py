@@ -71,7 +71,7 @@ def load(name: str, folder: str | Path = SHIPPED) -> nn.Module:
     folder  where the checkpoint and its manifest are; by default those that come with the course.
 
     Raises ValueError for a name the folder does not have, FileNotFoundError if the file is gone, and ValueError if its
-    content is not what the manifest says.
+    content is not what the manifest says or does not fit the network.
     """
     known = entries(folder)
     if name not in known:
@@ -89,7 +89,10 @@ def load(name: str, folder: str | Path = SHIPPED) -> nn.Module:
             f"the manifest says {entry.size:,} bytes with {entry.sha256[:12]}...; {remedy}"
         )
     model = models.build(entry.model, **entry.arguments)
-    model.load_state_dict(load_tensors(content))
+    try:
+        model.load_state_dict(load_tensors(content))
+    except RuntimeError as error:
+        raise ValueError(f"the checkpoint {path} does not fit {entry.model}({entry.arguments}): {error}") from error
     return model.eval()
 
 

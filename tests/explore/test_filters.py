@@ -61,9 +61,7 @@ def controls(box):
 def test_choosing_moving_and_editing_redraw_the_view():
     step_edge = [[0.0, 0.0, 1.0, 1.0]] * 4
     named, cells, view = controls(
-        move_filter(
-            {"edge": step_edge, "dots": np.eye(6)}, {"right minus left": [[0, 0, 0], [-1, 0, 1], [0, 0, 0]]}
-        )
+        move_filter({"edge": step_edge, "dots": np.eye(6)}, {"right minus left": [[0, 0, 0], [-1, 0, 1], [0, 0, 0]]})
     )
     seen = {bytes(view.value)}
 

@@ -66,6 +66,23 @@ def test_adaptive_first_steps_have_one_length_in_every_coordinate(name, first):
     np.testing.assert_allclose(path[1] - path[0], [first, -first], rtol=1e-6)
 
 
+def test_adam_follows_the_paper_s_algorithm_1():
+    rate, beta1, beta2, kappa, steps = 0.1, 0.7, 0.9, 12.0, 8
+    path = walk("Adam", learning_rate=rate, momentum=beta1, memory=beta2, narrowness=kappa, steps=steps)
+    for axis, curvature in ((0, 1.0), (1, kappa)):
+        w = path[0, axis]
+        gradients = []
+        for t in range(1, steps + 1):
+            gradients.append(curvature * w)
+            # weighted means over all gradients so far: the closed form of the two corrected running means
+            mean, square = (
+                np.average(np.power(gradients, power), weights=[beta ** (t - i) for i in range(1, t + 1)])
+                for power, beta in ((1, beta1), (2, beta2))
+            )
+            w -= rate * mean / (math.sqrt(square) + 1e-8)
+            assert path[t, axis] == pytest.approx(w, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("name", "turns_along"), [("SGD", True), ("momentum", True), ("RMSProp", False), ("Adam", False)]
 )

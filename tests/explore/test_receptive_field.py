@@ -22,9 +22,7 @@ def gradient_of_one_output(kernel, stride, dilation, depth):
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    kernel=st.integers(1, 4), stride=st.integers(1, 3), dilation=st.integers(1, 3), depth=st.integers(0, 3)
-)
+@given(kernel=st.integers(1, 4), stride=st.integers(1, 3), dilation=st.integers(1, 3), depth=st.integers(0, 3))
 def test_paths_agree_with_back_propagation(kernel, stride, dilation, depth):
     np.testing.assert_array_equal(
         connections(kernel, stride, dilation, depth)[-1],

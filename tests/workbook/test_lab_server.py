@@ -34,6 +34,14 @@ def make_course(root):
     return root
 
 
+def with_a_foreign_kernel(home):
+    """A home folder whose own "python3" kernel is another Python, as an old installation leaves it."""
+    kernel = home / ".local/share/jupyter/kernels/python3/kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text(json.dumps({"argv": ["/nonexistent/python"], "display_name": "Old", "language": "python"}))
+    return home
+
+
 class Started:
     """`course lab` in a terminal without a display, with the port it wants taken by somebody else."""
 
@@ -84,7 +92,8 @@ class Started:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    started = Started(make_course(tmp_path_factory.mktemp("a course")), tmp_path_factory.mktemp("home"))
+    home = with_a_foreign_kernel(tmp_path_factory.mktemp("home"))
+    started = Started(make_course(tmp_path_factory.mktemp("a course")), home)
     yield started
     started.close()
 

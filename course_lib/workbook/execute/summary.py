@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,21 +16,22 @@ from course_lib.workbook.execute.result import Result
 
 __all__ = ["show"]
 
+NOTEBOOKS_IN_FULL = 3
+
 
 def show(console: Console, root: Path, results: Sequence[Result], seconds: float, reports: Sequence[Path]) -> None:
     for result in results:
         if not result.ok:
             _show_failure(console, root, result)
-    solutions = [result for result in results if result.task.part == "solution" and result.metrics]
-    if solutions:
-        console.print(_metrics_table(solutions))
+    _show_metrics(console, [result for result in results if result.task.part == "solution" and result.metrics])
     for result in results:
         for warning in result.warnings:
             console.print(f"[yellow]{result.task.notebook}[/]: {escape(warning)}", highlight=False)
     failed = sum(not result.ok for result in results)
     counts = f"{len(results) - failed} ok" + (f", [red]{failed} failed[/]" if failed else "")
     places = ", ".join(str(_below(root, report)) for report in reports)
-    console.print(f"{counts} in {seconds:.0f} s; executed copies in build/executed, reports: {places}", highlight=False)
+    closing = f"{counts} in {seconds:.0f} s; executed copies in build/executed, reports: {places}"
+    console.print(closing, highlight=False, soft_wrap=True)
 
 
 def _show_failure(console: Console, root: Path, result: Result) -> None:
@@ -44,16 +46,25 @@ def _show_failure(console: Console, root: Path, result: Result) -> None:
     console.print()
 
 
-def _metrics_table(results: Sequence[Result]) -> Table:
+def _show_metrics(console: Console, results: Sequence[Result]) -> None:
+    """All metrics of a few notebooks; of many only those out of their band."""
+    rows = [(result, metric) for result in results for metric in result.metrics]
+    shown = rows if len(results) <= NOTEBOOKS_IN_FULL else [row for row in rows if not in_band(row[1])]
+    if shown:
+        console.print(_metrics_table(shown))
+    if len(shown) < len(rows):
+        console.print(f"{len(rows) - len(shown)} metrics in their band", highlight=False)
+
+
+def _metrics_table(rows: Sequence[tuple[Result, dict[str, Any]]]) -> Table:
     table = Table("notebook", "metric", title="Recorded metrics", title_justify="left")
     for heading in ("value", "from", "to"):
         table.add_column(heading, justify="right")
     table.add_column("")
-    for result in results:
-        for metric in result.metrics:
-            verdict = "[green]in band[/]" if in_band(metric) else "[red]out of band[/]"
-            numbers = [_number(metric[key]) for key in ("value", "low", "high")]
-            table.add_row(result.task.notebook, escape(metric["name"]), *numbers, verdict)
+    for result, metric in rows:
+        verdict = "[green]in band[/]" if in_band(metric) else "[red]out of band[/]"
+        numbers = [_number(metric[key]) for key in ("value", "low", "high")]
+        table.add_row(result.task.notebook, escape(metric["name"]), *numbers, verdict)
     return table
 
 

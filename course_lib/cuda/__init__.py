@@ -1,0 +1,31 @@
+"""CUDA kernels, on a GPU or without one.
+
+    from course_lib import cuda
+
+    add = cuda.compile(source, "add")
+    add(grid, block, (x, y, out, n))          # on the GPU if x lies there, else compiled for this computer's processor
+    print(cuda.check(add, grid, block, (x, y, out, n)))    # out of bounds? a race? a barrier that not all reach?
+"""
+
+from __future__ import annotations
+
+from course_lib.cuda.arguments import ArgumentError
+from course_lib.cuda.backends import use
+from course_lib.cuda.checking import check
+from course_lib.cuda.geometry import LaunchError
+from course_lib.cuda.kernel import Kernel, compile
+from course_lib.cuda.report import Finding, Report
+from course_lib.cuda.resources import Resources, inspect
+
+__all__ = [
+    "ArgumentError",
+    "Finding",
+    "Kernel",
+    "LaunchError",
+    "Report",
+    "Resources",
+    "check",
+    "compile",
+    "inspect",
+    "use",
+]
