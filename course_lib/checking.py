@@ -18,8 +18,9 @@ import torch
 
 from course_lib import comparing
 from course_lib.comparing import CheckFailed
+from course_lib.forbidding import Forbid
 
-__all__ = ["CheckFailed", "check", "close", "equal", "raises", "that", "unchanged"]
+__all__ = ["CheckFailed", "check", "close", "equal", "raises", "that", "unchanged", "without"]
 
 _passed_in_check = 0
 
@@ -117,6 +118,17 @@ def _copy(value: torch.Tensor | np.ndarray) -> torch.Tensor | np.ndarray:
 def _same_values(now: torch.Tensor | np.ndarray, before: torch.Tensor | np.ndarray) -> bool:
     both_nan = (now != now) & (before != before) if now.shape == before.shape else False
     return now.shape == before.shape and bool(((now == before) | both_nan).all())
+
+
+@contextlib.contextmanager
+def without(*functions: str) -> Iterator[None]:
+    """Require that the block does not use the torch functions an exercise builds: `with checking.without("F.conv2d"):`.
+
+    functions  among the keys of `forbidding.OPERATORS`. Other ways to the same operator, such as nn.Conv2d, count too.
+    """
+    with Forbid(functions):
+        yield
+    _count()
 
 
 def _count() -> None:

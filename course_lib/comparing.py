@@ -66,7 +66,11 @@ def message(headline: str, **rows: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """The value as text of at most 200 characters."""
+    """The value as text of at most 200 characters; large tensors by type and shape alone."""
+    if isinstance(value, torch.Size):
+        value = tuple(value)
+    if _is_array(value) and math.prod(value.shape) > 8:
+        return _kind(value)
     text = str(value) if not isinstance(value, str) or " " in value else repr(value)
     return text if len(text) <= 200 else text[:197] + "..."
 

@@ -222,6 +222,36 @@ class TestUnchanged:
         assert "changed its input x" in message_of(write)
 
 
+class TestWithout:
+    @pytest.mark.parametrize(
+        ("function", "call"),
+        [
+            ("F.conv2d", lambda x: torch.nn.functional.conv2d(x, x)),
+            ("F.conv2d", lambda x: torch.nn.Conv2d(1, 2, 3)(x)),
+            ("F.conv2d", lambda x: torch.nn.functional.conv2d(x.requires_grad_(), x).sum().backward()),
+            ("F.unfold", lambda x: torch.nn.functional.unfold(x, 2)),
+            ("F.max_pool2d", lambda x: torch.nn.functional.max_pool2d(x, 2)),
+            ("F.max_pool2d", lambda x: torch.nn.AdaptiveMaxPool2d(1)(x)),
+            ("F.avg_pool2d", lambda x: torch.nn.functional.avg_pool2d(x, 2)),
+        ],
+    )
+    def test_names_the_function(self, function, call):
+        def run():
+            with checking.without(function):
+                call(torch.ones(1, 1, 4, 4))
+
+        assert f"calls {function}, which this exercise builds" in message_of(run)
+
+    def test_everything_else_passes(self):
+        with checking.without("F.conv2d", "F.unfold", "F.max_pool2d", "F.avg_pool2d"):
+            x = torch.nn.functional.pad(torch.ones(1, 1, 4, 4), (1, 1, 1, 1)).unfold(2, 3, 1)
+            _ = (x * 2).sum(-1) @ torch.ones(6, 2)
+
+    def test_unknown_function(self):
+        with pytest.raises(ValueError, match=r"without\(\) knows F\.conv2d"), checking.without("F.conv3d"):
+            pass
+
+
 class TestCheck:
     def test_counts_what_passed(self, capsys):
         with checking.check("task"):

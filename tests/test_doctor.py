@@ -18,10 +18,6 @@ NAMES = {
 }  # fmt: skip
 
 
-def finding(name):
-    return next(found for found in doctor.examine() if found.name == name)
-
-
 @pytest.fixture
 def without(monkeypatch):
     """without("torch"): importing it fails as if it were not installed."""
@@ -62,7 +58,7 @@ def test_the_command_prints_json_and_a_table(capsys):
 
 def test_no_compiler(monkeypatch):
     monkeypatch.setattr(native, "find_compiler", lambda language="c": None)
-    found = finding("C++ compiler")
+    found = doctor._compiler()
     assert found.state == "missing"
     assert "Students" in found.meaning
     assert "ziglang" in found.meaning
@@ -70,15 +66,15 @@ def test_no_compiler(monkeypatch):
 
 def test_no_sandbox_or_browser(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda command, **options: None)
-    assert (finding("sandbox").state, finding("Chromium").state) == ("missing", "missing")
-    assert "Staff" in finding("sandbox").meaning
+    assert (doctor._sandbox().state, doctor._chromium().state) == ("missing", "missing")
+    assert "Staff" in doctor._sandbox().meaning
 
 
 def test_a_sandbox_that_is_there_but_forbidden(monkeypatch):
     refused = machine.run(sys.executable, "-c", "import sys; sys.exit('bwrap: No permissions to create new namespace')")
     monkeypatch.setattr(shutil, "which", lambda command, **options: f"/usr/bin/{command}")
     monkeypatch.setattr(machine, "run", lambda *command: refused)
-    found = finding("sandbox")
+    found = doctor._sandbox()
     assert found.state == "missing"
     assert "No permissions" in found.detail
 
@@ -97,18 +93,16 @@ def test_without_torch_the_course_cannot_run_and_the_rest_is_still_examined(with
 
 
 def test_without_cupy_nothing_is_required(without):
-    doctor.examine()
     without("cupy")
-    findings = doctor.examine()
-    assert doctor.is_usable(findings)
-    assert next(found for found in findings if found.name == "CuPy").state == "missing"
+    assert doctor._cupy().state == "missing"
+    assert doctor.is_usable([doctor._cupy()])
 
 
 def test_a_driver_that_torch_does_not_use(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(machine, "driver_version", lambda: "580.65.06")
-    found = finding("GPU")
+    found = doctor._gpu()
     assert "580.65.06" in found.detail
     assert "TORCH_INDEX" in found.meaning
 
@@ -116,7 +110,7 @@ def test_a_driver_that_torch_does_not_use(monkeypatch):
 def test_an_absent_part_of_jupyter_is_named(monkeypatch):
     real = doctor._version
     monkeypatch.setattr(doctor, "_version", lambda name: "" if name == "ipywidgets" else real(name))
-    assert finding("Jupyter") == Finding("Jupyter", "required", "no ipywidgets", finding("Jupyter").meaning)
+    assert doctor._jupyter() == Finding("Jupyter", "required", "no ipywidgets", doctor._jupyter().meaning)
 
 
 class TestMachine:

@@ -76,7 +76,9 @@ def script(path, text):
 
 
 def run(*command, cwd, **environment):
-    base = {name: value for name, value in os.environ.items() if name not in ("PYTHON", "MAKEFLAGS", "MAKELEVEL")}
+    """Run a command as outside of any `make test`, whose settings it would inherit."""
+    settings = {"PYTHON", "ARGS", "JOBS", "TORCH_INDEX", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"}
+    base = {name: value for name, value in os.environ.items() if name not in settings}
     return subprocess.run(command, cwd=cwd, env={**base, **environment}, capture_output=True, text=True)
 
 
@@ -94,7 +96,7 @@ class TestFindPython:
     @pytest.mark.parametrize(
         ("pythons", "chosen"),
         [
-            ({"python3": NEW, "python3.12": NEW}, "python3"),
+            ({"python3": NEW, "python3.13": NEW, "python3.12": NEW}, "python3"),
             ({"python3": OLD, "python3.12": NEW, "python3.11": NEW}, "python3.12"),
             ({"python3": SHIM, "python3.13": SHIM, "python3.11": NEW}, "python3.11"),
         ],

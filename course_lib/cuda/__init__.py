@@ -1,10 +1,10 @@
 """CUDA kernels, on a GPU or without one.
 
-    from course_lib import cuda
+from course_lib import cuda
 
-    add = cuda.compile(source, "add")
-    add(grid, block, (x, y, out, n))          # on the GPU if x lies there, else compiled for this computer's processor
-    print(cuda.check(add, grid, block, (x, y, out, n)))    # out of bounds? a race? a barrier that not all reach?
+add = cuda.compile(source, "add")
+add(grid, block, (x, y, out, n))          # on the GPU if x lies there, else compiled for this computer's processor
+print(cuda.check(add, grid, block, (x, y, out, n)))    # out of bounds? a race? a barrier that not all reach?
 """
 
 from __future__ import annotations

@@ -32,7 +32,16 @@ ELEMENTS = {
     **dict.fromkeys(["long", "unsigned long", "long long", "unsigned long long"], {"int64", "uint64"}),
 }
 COMPLEX = {"float": "complex64", "double": "complex128"}
-WIDE_INTEGERS = {"short", "unsigned short", "int", "unsigned int", "long long", "unsigned long long", "long", "unsigned long"}
+WIDE_INTEGERS = {
+    "short",
+    "unsigned short",
+    "int",
+    "unsigned int",
+    "long long",
+    "unsigned long long",
+    "long",
+    "unsigned long",
+}
 FORMATS = {("float", 4): "<f", ("float", 8): "<d"}
 
 
@@ -55,7 +64,9 @@ class Bound:
 def bind(signature: Signature, args: Sequence[Any]) -> list[Bound]:
     """Match arguments with parameters. Raises ArgumentError."""
     if not isinstance(args, (tuple, list)):
-        raise ArgumentError(f"args is a tuple of the kernel's arguments, not {_what(args)}; one argument is written (x,)")
+        raise ArgumentError(
+            f"args is a tuple of the kernel's arguments, not {_what(args)}; one argument is written (x,)"
+        )
     if len(args) != len(signature.parameters):
         raise ArgumentError(
             f"{signature.name} takes {len(signature.parameters)} arguments, {len(args)} arrived.\n"

@@ -88,7 +88,9 @@ class Aliases:
             self.names[name] = meaning
         for meaning, name in re.findall(r"\btypedef\s+([^;{()\[]+?)\s*\b(\w+)\s*;", code):
             self.names[name] = meaning
-        for name, meaning in re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+([\w \t:<>]+?)[ \t]*$", code, re.MULTILINE):
+        for name, meaning in re.findall(
+            r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+([\w \t:<>]+?)[ \t]*$", code, re.MULTILINE
+        ):
             self.names[name] = meaning
         for option in options:
             if match := re.match(r"(?:-D|--define-macro=)\s*(\w+)=(.+)", option):

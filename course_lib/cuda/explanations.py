@@ -79,7 +79,9 @@ def _merged(findings: list[Finding]) -> list[Finding]:
 
 
 class _Words:
-    def __init__(self, bound: Sequence[Bound], lines: SourceLines | None, grid: Size, block: Size, shared_mem: int, dynamic: str) -> None:
+    def __init__(
+        self, bound: Sequence[Bound], lines: SourceLines | None, grid: Size, block: Size, shared_mem: int, dynamic: str
+    ) -> None:
         self.arrays = {argument.parameter.name: argument.array for argument in bound if argument.array is not None}
         self.lines, self.grid, self.block, self.shared_mem = lines, grid, block, shared_mem
         self.dynamic = dynamic
@@ -96,7 +98,21 @@ class _Words:
         )
 
     def finding(self, fields: list[str]) -> Finding:
-        kind, where, name, offset, total, size, block, thread, stack, other_block, other_thread, other_stack, details = fields
+        (
+            kind,
+            where,
+            name,
+            offset,
+            total,
+            size,
+            block,
+            thread,
+            stack,
+            other_block,
+            other_thread,
+            other_stack,
+            details,
+        ) = fields
         name = self.dynamic if where == "dynamic" else name
         place = self.place(block, thread, stack)
         other = self.place(other_block, other_thread, other_stack) if int(other_thread) >= 0 else None
@@ -107,7 +123,9 @@ class _Words:
             return self.race(where, name, at, whole, touched, place, other or Place(), details)
         if kind == "in flight":
             what = self.element(where, name, at, whole, touched)
-            message = f"{place}\nreads {what[1]} while the cp.async that fills it is still on its way; wait for it first."
+            message = (
+                f"{place}\nreads {what[1]} while the cp.async that fills it is still on its way; wait for it first."
+            )
             return Finding("race", message, name, what[0], place, other)
         if kind == "uninitialised":
             what = self.element(where, name, at, whole, touched)
@@ -120,7 +138,9 @@ class _Words:
             )
         if kind == "misaligned":
             what = self.element(where, name, at, whole, touched)
-            message = f"{place}\n{details}s {touched} bytes at {what[1]}, at an address that is not a multiple of {touched}."
+            message = (
+                f"{place}\n{details}s {touched} bytes at {what[1]}, at an address that is not a multiple of {touched}."
+            )
             return Finding("misaligned access", message, name, what[0], place)
         if kind == "divergence":
             return self.divergence(at, place, other or Place(), details)
@@ -135,10 +155,18 @@ class _Words:
         if array is not None and array.itemsize:
             return offset // array.itemsize, f"{name}[{offset // array.itemsize}]"
         step = size if size and offset % size == 0 else 1
-        unit = f"{name}[{offset // step}]" if step == size and total > size else f"byte {offset} of {name}" if total > size else name
+        unit = (
+            f"{name}[{offset // step}]"
+            if step == size and total > size
+            else f"byte {offset} of {name}"
+            if total > size
+            else name
+        )
         return offset // step, unit
 
-    def out_of_bounds(self, where: str, name: str, offset: int, total: int, size: int, place: Place, verb: str) -> Finding:
+    def out_of_bounds(
+        self, where: str, name: str, offset: int, total: int, size: int, place: Place, verb: str
+    ) -> Finding:
         array = self.arrays.get(name)
         step = array.itemsize if array is not None else size or 1
         index = offset // step
@@ -147,19 +175,33 @@ class _Words:
         elif where == "dynamic":
             what = f"byte {offset} of {name}, which has the {total} bytes of shared memory that the launch gave (shared_mem={total})"
         elif array is not None and "," not in name:
-            what = f"{name}[{index}]; {name} has {total // step} elements, 0 to {total // step - 1}" if total else f"{name}[{index}]; {name} is empty"
+            what = (
+                f"{name}[{index}]; {name} has {total // step} elements, 0 to {total // step - 1}"
+                if total
+                else f"{name}[{index}]; {name} is empty"
+            )
         elif where == "shared":
             what = f"byte {offset} of the shared variable {name}, which has {total} bytes (element {index} of {total // step})"
         else:
             what = f"byte {offset} of {name}, which has {total} bytes"
         return Finding(f"out-of-bounds {verb}", f"{place}\n{verb}s {what}.", name, index, place)
 
-    def race(self, where: str, name: str, offset: int, total: int, size: int, place: Place, other: Place, details: str) -> Finding:
+    def race(
+        self, where: str, name: str, offset: int, total: int, size: int, place: Place, other: Place, details: str
+    ) -> Finding:
         index, what = self.element(where, name, offset, total, size)
-        first, second = {"write-read": ("writes", "reads"), "read-write": ("reads", "writes"), "write-write": ("writes", "writes")}[details]
+        first, second = {
+            "write-read": ("writes", "reads"),
+            "read-write": ("reads", "writes"),
+            "write-write": ("writes", "writes"),
+        }[details]
         if place.block == other.block:
             same_warp = _linear(place.thread, self.block) // 32 == _linear(other.thread, self.block) // 32
-            remedy = "no __syncthreads() (or, within a warp, __syncwarp()) between them" if same_warp else "no __syncthreads() between them"
+            remedy = (
+                "no __syncthreads() (or, within a warp, __syncwarp()) between them"
+                if same_warp
+                else "no __syncthreads() between them"
+            )
         else:
             remedy = "blocks run in any order, and no atomic orders these two"
         message = f"{other}\n{first} {what}, and\n{place}\n{second} it: {remedy}."
@@ -168,7 +210,9 @@ class _Words:
     def divergence(self, returned: int, place: Place, other: Place, details: str) -> Finding:
         if details == "returned":
             threads = self.block[0] * self.block[1] * self.block[2]
-            rest = f"{returned} of the block's {threads} threads, {_who(other)} for one, have returned and never reach it."
+            rest = (
+                f"{returned} of the block's {threads} threads, {_who(other)} for one, have returned and never reach it."
+            )
         elif details == "other barrier":
             rest = f"{other}\nwaits at another one. All threads of a block must reach the same barrier."
         elif details == "warp function":

@@ -49,7 +49,9 @@ BUILT_IN = {
     **dict.fromkeys(["stdint.h", "cstdint"], _INTEGERS),
     **dict.fromkeys(["limits.h", "climits"], _LIMITS),
     **dict.fromkeys(["float.h", "cfloat", "math.h", "cmath"], _FLOATS),
-    **dict.fromkeys(["stdio.h", "cstdio", "stdlib.h", "cstdlib", "string.h", "cstring", "assert.h", "cassert"], _NOTHING),
+    **dict.fromkeys(
+        ["stdio.h", "cstdio", "stdlib.h", "cstdlib", "string.h", "cstring", "assert.h", "cassert"], _NOTHING
+    ),
     **dict.fromkeys(["stddef.h", "cstddef", "cuda.h", "cuda_runtime.h", "device_launch_parameters.h"], _NOTHING),
 }
 
@@ -61,7 +63,9 @@ def cuda_include_folders(major: int) -> list[Path]:
     """
     folders = [folder for folder in _candidates(major) if folder.is_dir()]
     toolkit = next((folder for folder in folders if _version(folder) == major), None)
-    chosen = [folder for folder in folders if toolkit and (folder == toolkit or folder.parent.parent == toolkit.parent.parent)]
+    chosen = [
+        folder for folder in folders if toolkit and (folder == toolkit or folder.parent.parent == toolkit.parent.parent)
+    ]
     return [place for folder in chosen for place in (folder, folder / "cccl") if place.is_dir()]
 
 

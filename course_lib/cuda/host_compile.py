@@ -75,7 +75,8 @@ def build_program(source: Source, kernel: str, options: Sequence[str], *, checke
     return _compiled(
         translation_unit(source, kernel),
         flags=(*BARE, *(_watched(compiler) if checked else KERNEL), *_language(options), *mode),
-        links=("-pthread", *(["-Wl,-dead_strip"] if compiler.for_apple else ["-Wl,--gc-sections"])),
+        # -g: zig drops line tables from what it links unless it is asked to keep them
+        links=("-pthread", "-g", *(["-Wl,-dead_strip"] if compiler.for_apple else ["-Wl,--gc-sections"])),
         link_language="c",
         objects=(runner,),
         suffix="",

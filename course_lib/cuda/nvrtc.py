@@ -133,7 +133,11 @@ def _built_in() -> tuple[list[bytes], list[bytes]]:
 
 
 def _tidy(log: str) -> str:
-    kept = [line for line in log.rstrip("\0").splitlines() if not re.match(r"\d+ errors? detected|Compilation terminated", line)]
+    kept = [
+        line
+        for line in log.rstrip("\0").splitlines()
+        if not re.match(r"\d+ errors? detected|Compilation terminated", line)
+    ]
     return "\n".join(kept).strip()
 
 

@@ -15,7 +15,9 @@ __all__ = ["Parameter", "Signature", "kernel_names", "parse"]
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 # words with parentheses of their own that may stand between __global__ and the kernel's name
 DECORATIONS = {"__launch_bounds__", "__attribute__", "__maxnreg__", "__cluster_dims__", "__block_size__", "alignas"}
-QUALIFIERS = re.compile(r"\b(?:const|volatile|__restrict__|__restrict|restrict|__grid_constant__|struct|typename|register)\b")
+QUALIFIERS = re.compile(
+    r"\b(?:const|volatile|__restrict__|__restrict|restrict|__grid_constant__|struct|typename|register)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,11 @@ def _parameter(piece: str, position: int, aliases: Aliases) -> Parameter:
     bare = bare.partition("[")[0]
     words = IDENTIFIER.findall(bare)
     # the last word is the name, unless the parameter has none: `float*`, `unsigned int`
-    named = len(words) > 1 and bare.rstrip().endswith(words[-1]) and words[-1] not in ("int", "char", "long", "short", "double", "float")
+    named = (
+        len(words) > 1
+        and bare.rstrip().endswith(words[-1])
+        and words[-1] not in ("int", "char", "long", "short", "double", "float")
+    )
     name = words[-1] if named else ""
     kind = bare.rstrip()[: -len(name)] if named else bare
     stars = kind.count("*") + kind.count("&") + is_array

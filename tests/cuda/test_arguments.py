@@ -38,7 +38,11 @@ def test_one_argument_without_a_tuple():
 @pytest.mark.parametrize(
     ("declaration", "value", "said"),
     [
-        ("float* x", np.zeros(2), "a float64 numpy array of shape (2,) arrived. It points to float; pass an array of dtype float32"),
+        (
+            "float* x",
+            np.zeros(2),
+            "a float64 numpy array of shape (2,) arrived. It points to float; pass an array of dtype float32",
+        ),
         ("float* x", torch.zeros(2, 3, dtype=torch.half), "a float16 tensor of shape (2, 3) arrived"),
         ("const half* x", np.zeros(2, np.float32), "dtype float16"),
         ("int* x", torch.zeros(2), "dtype int32 or uint32"),

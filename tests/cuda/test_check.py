@@ -192,7 +192,9 @@ class TestCorrectKernels:
 
     def test_output_and_input_may_be_one_array(self):
         x = np.arange(32, dtype=np.float32)
-        report = check("__global__ void k(const float* x, float* y) { y[threadIdx.x] = x[threadIdx.x] + 1; }", 1, 32, x, x)
+        report = check(
+            "__global__ void k(const float* x, float* y) { y[threadIdx.x] = x[threadIdx.x] + 1; }", 1, 32, x, x
+        )
         assert report.ok, str(report)
         assert x[5] == 5
 
@@ -317,7 +319,12 @@ class TestUndefinedValues:
         assert (report.findings[0].array, report.findings[0].index) == ("s", 32)
 
     def test_unwritten_shared_memory_that_makes_no_difference(self):
-        report = check(SWITCHED_OFF + "float v = s[threadIdx.x + 1]; x[threadIdx.x] = threadIdx.x < 31 ? v : 0; }", 1, 32, zeros(32))
+        report = check(
+            SWITCHED_OFF + "float v = s[threadIdx.x + 1]; x[threadIdx.x] = threadIdx.x < 31 ? v : 0; }",
+            1,
+            32,
+            zeros(32),
+        )
         assert report.ok, str(report)
         assert [note.kind for note in report.notes] == ["uninitialised shared memory"]
 
@@ -339,7 +346,12 @@ class TestUndefinedValues:
 
 class TestDivergence:
     def test_two_barriers_in_two_branches(self):
-        report = check("__global__ void k(float* x) {\n if (threadIdx.x < 3)\n __syncthreads();\n else\n __syncthreads();\n}", 1, 8, zeros(1))
+        report = check(
+            "__global__ void k(float* x) {\n if (threadIdx.x < 3)\n __syncthreads();\n else\n __syncthreads();\n}",
+            1,
+            8,
+            zeros(1),
+        )
         assert report.kinds() == {"barrier divergence"}
         finding = report.findings[0]
         assert {finding.place.line, finding.other.line} == {3, 5}
@@ -370,7 +382,9 @@ class TestDivergence:
 
 class TestKernelsThatDoNotEnd:
     def test_endless_loop(self):
-        report = check("__global__ void k(float* x) {\n int i = 0;\n while (x[0] == 0)\n  i++;\n}", 1, 1, zeros(1), time_limit=0.5)
+        report = check(
+            "__global__ void k(float* x) {\n int i = 0;\n while (x[0] == 0)\n  i++;\n}", 1, 1, zeros(1), time_limit=0.5
+        )
         assert report.kinds() == {"time limit"}
         assert report.findings[0].line in (3, 4)
         assert report.seconds < 5
@@ -390,7 +404,9 @@ class TestKernelsThatDoNotEnd:
         assert "exit()" in report.message
 
     def test_failed_assertion(self):
-        report = check("__global__ void k(int* x) {\n  assert(x[threadIdx.x] == 0);\n}", 1, 4, np.array([0, 0, 1, 0], np.int32))
+        report = check(
+            "__global__ void k(int* x) {\n  assert(x[threadIdx.x] == 0);\n}", 1, 4, np.array([0, 0, 1, 0], np.int32)
+        )
         assert report.kinds() == {"stopped"}
         assert "k.cu:2: assertion `x[threadIdx.x] == 0` failed, in thread (2, 0, 0)" in report.message
 

@@ -12,7 +12,15 @@ def compiled(source, name="k", **options):
 
 @pytest.mark.parametrize(
     ("grid", "block"),
-    [(1, 1), (3, 1024), ((2, 3), (16, 64)), ((2, 3, 4), (8, 8, 16)), ((1, 1, 5), (1, 1, 64)), (70000, 1), (1, (3, 5, 7))],
+    [
+        (1, 1),
+        (3, 1024),
+        ((2, 3), (16, 64)),
+        ((2, 3, 4), (8, 8, 16)),
+        ((1, 1, 5), (1, 1, 64)),
+        (70000, 1),
+        (1, (3, 5, 7)),
+    ],
 )
 @pytest.mark.parametrize("waits", [False, True], ids=["plain", "fibers"])
 def test_every_thread_of_every_block_runs_once_with_its_indices(grid, block, waits):
@@ -148,7 +156,9 @@ def test_constants_and_device_variables():
 
 
 def test_printf(capsys):
-    kernel = compiled('__global__ void k(int n) { if (threadIdx.x == 0) printf("block %d: %s %5.2f\\n", blockIdx.x, "pi", 3.14159); }')
+    kernel = compiled(
+        '__global__ void k(int n) { if (threadIdx.x == 0) printf("block %d: %s %5.2f\\n", blockIdx.x, "pi", 3.14159); }'
+    )
     kernel(2, 4, (1,))
     assert sorted(capsys.readouterr().out.splitlines()) == ["block 0: pi  3.14", "block 1: pi  3.14"]
 
@@ -191,8 +201,12 @@ def test_options_reach_the_compiler():
 
 
 def test_an_in_process_failure_is_an_error_with_thread_and_block():
-    kernel = compiled("__global__ void k(int* x) {\n  assert(blockIdx.x != 2 || threadIdx.x != 5);\n  __syncthreads();\n}")
-    with pytest.raises(cuda.LaunchError, match=r"k.cu:2: assertion .* failed, in thread \(5, 0, 0\) of block \(2, 0, 0\)"):
+    kernel = compiled(
+        "__global__ void k(int* x) {\n  assert(blockIdx.x != 2 || threadIdx.x != 5);\n  __syncthreads();\n}"
+    )
+    with pytest.raises(
+        cuda.LaunchError, match=r"k.cu:2: assertion .* failed, in thread \(5, 0, 0\) of block \(2, 0, 0\)"
+    ):
         kernel(4, 8, (np.zeros(1, np.int32),))
     plain = compiled("__global__ void k(int* x) { if (x[threadIdx.x]) __trap(); }")
     with pytest.raises(cuda.LaunchError, match=r"__trap\(\) was reached"):
@@ -203,7 +217,10 @@ def test_a_deadlock_is_an_error_and_the_next_launch_works():
     source = "__global__ void k(int* x, int n) { if (threadIdx.x < n) __syncthreads(); else __shfl_sync(~0u, 1, 0); x[0] += 1; }"
     kernel = compiled(source)
     x = np.zeros(1, np.int32)
-    with pytest.raises(cuda.LaunchError, match=r"deadlock: .*thread \(0, 0, 0\) is at __syncthreads\(\), thread \(3, 0, 0\) is at __shfl_sync"):
+    with pytest.raises(
+        cuda.LaunchError,
+        match=r"deadlock: .*thread \(0, 0, 0\) is at __syncthreads\(\), thread \(3, 0, 0\) is at __shfl_sync",
+    ):
         kernel(1, 32, (x, 3))
     kernel(1, 32, (x, 32))
     assert x[0] == 1 or x[0] == 32

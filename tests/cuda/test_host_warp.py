@@ -29,7 +29,13 @@ def shuffled(lane, operand, width):
 
 @pytest.mark.parametrize(
     ("kind", "dtype"),
-    [("int", np.int32), ("float", np.float32), ("double", np.float64), ("long long", np.int64), ("unsigned char", np.uint8)],
+    [
+        ("int", np.int32),
+        ("float", np.float32),
+        ("double", np.float64),
+        ("long long", np.int64),
+        ("unsigned char", np.uint8),
+    ],
 )
 def test_shuffles(kind, dtype):
     kernel = cuda.compile(SHUFFLES, f"shuffles<{kind}>", backend="host")

@@ -37,7 +37,9 @@ def kernel():
 
 
 def children():
-    listing = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True).stdout
+    listing = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True
+    ).stdout
     return [line for line in listing.splitlines() if "cuda-host-" in line]
 
 
@@ -114,7 +116,9 @@ def test_nothing_stays_behind_when_the_caller_is_interrupted_or_killed(tmp_path)
     )
     for ending in (signal.SIGINT, signal.SIGKILL):
         command = [sys.executable, str(script)]
-        caller = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": "."})
+        caller = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": "."}
+        )
         assert caller.stdout.readline() == b"ready\n"
         child = wait_for(lambda caller=caller: child_of(caller.pid))
         caller.send_signal(ending)

@@ -31,7 +31,9 @@ int main(void) { return first(3) + (int)second(2); }
 
 
 @pytest.mark.skipif(shutil.which("addr2line") is None, reason="no addr2line to compare with")
-@pytest.mark.parametrize("debug", ["-gdwarf-4 -g1", "-gdwarf-5 -g", "-gdwarf-3 -g", "-gdwarf-4 -g -O2", "-gdwarf-5 -g -gz"])
+@pytest.mark.parametrize(
+    "debug", ["-gdwarf-4 -g1", "-gdwarf-5 -g", "-gdwarf-3 -g", "-gdwarf-4 -g -O2", "-gdwarf-5 -g -gz"]
+)
 def test_every_address_has_the_line_that_addr2line_gives(debug):
     program = native.build(SOURCE, "c", flags=("-O0", *debug.split()), links=(), suffix="", name="lines")
     if not sections(program):

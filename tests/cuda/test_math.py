@@ -77,7 +77,9 @@ def test_lop3_is_its_table(table, rng):
     x = rng.integers(0, 2**32, 3, dtype=np.uint64).astype(np.uint32)
     out = np.zeros(1, np.uint32)
     run(source, x, out)
-    bits = [table >> ((int(x[0]) >> k & 1) << 2 | (int(x[1]) >> k & 1) << 1 | (int(x[2]) >> k & 1)) & 1 for k in range(32)]
+    bits = [
+        table >> ((int(x[0]) >> k & 1) << 2 | (int(x[1]) >> k & 1) << 1 | (int(x[2]) >> k & 1)) & 1 for k in range(32)
+    ]
     assert int(out[0]) == sum(bit << k for k, bit in enumerate(bits))
 
 
@@ -131,7 +133,13 @@ def test_roundings_and_saturation():
 
 @pytest.mark.parametrize(
     ("kind", "dtype"),
-    [("int", np.int32), ("unsigned", np.uint32), ("unsigned long long", np.uint64), ("float", np.float32), ("double", np.float64)],
+    [
+        ("int", np.int32),
+        ("unsigned", np.uint32),
+        ("unsigned long long", np.uint64),
+        ("float", np.float32),
+        ("double", np.float64),
+    ],
 )
 def test_atomic_sums_from_many_blocks(kind, dtype):
     source = f"""extern "C" __global__ void k({kind}* x) {{

@@ -94,7 +94,13 @@ def test_m16n8k32_multiplies_signed_bytes(rng):
     a, b = rng.integers(-128, 128, (16, 32)), rng.integers(-128, 128, (32, 8))
     c = rng.integers(-(2**20), 2**20, (16, 8)).astype(np.int32)
     out = np.zeros((32, 4), np.int32)
-    run("mma_m16n8k32_s8", pack(a, a_m16n8k32, 4, 8), pack(b, b_m16n8k32, 2, 8), spread(c, c_m16n8, 4).astype(np.int32), out)
+    run(
+        "mma_m16n8k32_s8",
+        pack(a, a_m16n8k32, 4, 8),
+        pack(b, b_m16n8k32, 2, 8),
+        spread(c, c_m16n8, 4).astype(np.int32),
+        out,
+    )
     np.testing.assert_array_equal(collect(out, c_m16n8, (16, 8)), a @ b + c)
 
 

@@ -62,14 +62,24 @@ FAULTS = {
     ),
     "off-by-one read": (
         third_party.vector_add,
-        [("if (i < numElements) {\n        C[i] = A[i] + B[i];", "if (i < numElements) {\n        C[i] = A[i] + B[i + 1];")],
+        [
+            (
+                "if (i < numElements) {\n        C[i] = A[i] + B[i];",
+                "if (i < numElements) {\n        C[i] = A[i] + B[i + 1];",
+            )
+        ],
         "out-of-bounds read",
         {"B"},
         "B[i + 1]",
     ),
     "off-by-one write": (
         third_party.vector_add,
-        [("if (i < numElements) {\n        C[i] = A[i] + B[i];", "if (i < numElements) {\n        C[i + 1] = A[i] + B[i];")],
+        [
+            (
+                "if (i < numElements) {\n        C[i] = A[i] + B[i];",
+                "if (i < numElements) {\n        C[i + 1] = A[i] + B[i];",
+            )
+        ],
         "out-of-bounds write",
         {"C"},
         "C[i + 1]",
@@ -112,7 +122,10 @@ FAULTS = {
     "barrier after some threads have returned": (
         third_party.stencil_2d,
         [
-            ("    __syncthreads();\n    if (gx >= width || gy >= height) return;", "    if (gx >= width || gy >= height) return;\n    __syncthreads();")
+            (
+                "    __syncthreads();\n    if (gx >= width || gy >= height) return;",
+                "    if (gx >= width || gy >= height) return;\n    __syncthreads();",
+            )
         ],
         "barrier divergence",
         {""},
@@ -192,7 +205,9 @@ def test_the_planted_fault_is_found(rng, name):
 
 
 def test_the_report_reads_as_sentences(rng):
-    report, source = planted(third_party.vector_add, rng, ("C[i] = A[i] + B[i];\n    }\n", "C[i] = A[i] + B[i + 1];\n    }\n"))
+    report, source = planted(
+        third_party.vector_add, rng, ("C[i] = A[i] + B[i];\n    }\n", "C[i] = A[i] + B[i + 1];\n    }\n")
+    )
     assert not report.ok
     assert str(report).splitlines()[0] == "vectorAdd: 1 fault found."
     (finding,) = report.findings
@@ -203,7 +218,9 @@ def test_the_report_reads_as_sentences(rng):
 
 
 def test_a_fault_in_an_included_file_names_that_file(tmp_path):
-    (tmp_path / "part.cuh").write_text("#pragma once\n\n__device__ float part(const float* x, int i) { return x[i]; }\n")
+    (tmp_path / "part.cuh").write_text(
+        "#pragma once\n\n__device__ float part(const float* x, int i) { return x[i]; }\n"
+    )
     main = tmp_path / "whole.cu"
     main.write_text('#include "part.cuh"\n__global__ void whole(const float* x, float* y) { y[0] = part(x, 4); }\n')
     x = np.zeros(4, np.float32)

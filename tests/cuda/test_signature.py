@@ -80,7 +80,11 @@ def test_a_type_given_by_an_option():
 
 
 def test_parameters_without_a_name():
-    assert [p.type.kind for p in parse("__global__ void k(float*, unsigned int, const int)", "k").parameters] == ["pointer", "integer", "integer"]
+    assert [p.type.kind for p in parse("__global__ void k(float*, unsigned int, const int)", "k").parameters] == [
+        "pointer",
+        "integer",
+        "integer",
+    ]
     assert parse("__global__ void k(void)", "k").parameters == ()
     assert parse("__global__ void k()", "k").parameters == ()
 

@@ -124,7 +124,14 @@ def test_fused_multiply_add_rounds_once(kind):
 
 @pytest.mark.parametrize(
     ("a", "b", "c", "wanted"),
-    [(7, 37, 0, 260), (7, 37, -1e-30, 258), (7, 37, 1e-30, 260), (9, 29, 0, 260), (9, 29, 1e-30, 262), (9, 29, -1e-30, 260)],
+    [
+        (7, 37, 0, 260),
+        (7, 37, -1e-30, 258),
+        (7, 37, 1e-30, 260),
+        (9, 29, 0, 260),
+        (9, 29, 1e-30, 262),
+        (9, 29, -1e-30, 260),
+    ],
 )
 def test_a_fused_multiply_add_that_double_precision_gets_wrong(a, b, c, wanted):
     # 259 and 261 lie halfway between two bfloat16; double drops 1e-30, and then the tie goes to even
@@ -140,11 +147,15 @@ def test_conversion_from_float_and_double(kind, options):
     every = every[every.isfinite()]
     # all values, all midpoints, and the floats right beside the midpoints
     middle = ((every.double()[:-1] + every.double()[1:]) / 2).float()
-    x = torch.cat([every, middle, middle.nextafter(torch.tensor(torch.inf)), middle.nextafter(torch.tensor(-torch.inf))])
+    x = torch.cat(
+        [every, middle, middle.nextafter(torch.tensor(torch.inf)), middle.nextafter(torch.tensor(-torch.inf))]
+    )
     x = torch.cat([x, torch.tensor([torch.inf, -torch.inf, torch.nan, largest * 1.01, 1e-30])])
     y = x.double() + 1e-12 * x.double()
     out = torch.zeros(2, len(x), dtype=dtype)
-    cuda.compile(SOURCE, f"from_float<{kind}>", options=options, backend="host")((len(x) + 255) // 256, 256, (x, y, out, len(x)))
+    cuda.compile(SOURCE, f"from_float<{kind}>", options=options, backend="host")(
+        (len(x) + 255) // 256, 256, (x, y, out, len(x))
+    )
     assert same(out[0], x.to(dtype))
     sample = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))[:3000]
     for value, got in zip(y[sample].tolist(), out[1][sample].tolist(), strict=True):

@@ -24,14 +24,21 @@ def test_comments_and_literals_become_spaces_of_the_same_length():
 def test_brackets_and_commas():
     assert closing("f(a(b)[c], {d})x", 1) == 14
     assert closing("f(a", 1) == -1
-    assert split_top("std::pair<int, float> a, f(b, c), {d, e}, g") == ["std::pair<int, float> a", "f(b, c)", "{d, e}", "g"]
+    assert split_top("std::pair<int, float> a, f(b, c), {d, e}, g") == [
+        "std::pair<int, float> a",
+        "f(b, c)",
+        "{d, e}",
+        "g",
+    ]
 
 
 def test_includes_come_in_place_and_keep_their_own_lines(tmp_path):
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "deep.cuh").write_text("#pragma once\n#define DEEP 1\n")
     (tmp_path / "a.cuh").write_text('#pragma once\n#include "inner/deep.cuh"\n__device__ int f();\n')
-    (tmp_path / "k.cu").write_text('#include "a.cuh"\n#include "a.cuh"\n#include "inner/deep.cuh"\n#include "mma.cuh"\n#include <x.h>\nlast\n')
+    (tmp_path / "k.cu").write_text(
+        '#include "a.cuh"\n#include "a.cuh"\n#include "inner/deep.cuh"\n#include "mma.cuh"\n#include <x.h>\nlast\n'
+    )
     source = read_source(str(tmp_path / "k.cu"), "k")
     assert source.text.count("#define DEEP") == 1
     assert source.text.count("int f()") == 1
@@ -123,6 +130,8 @@ def test_who_waits():
     __global__ void through_a_macro(float* x) { SYNC(); }
     template <int n> __global__ void group(float* x) { tile.sync(); }
     """
-    waits = {name: may_wait(text, name) for name in ("plain", "direct", "through_a_function", "through_a_macro", "group")}
+    waits = {
+        name: may_wait(text, name) for name in ("plain", "direct", "through_a_function", "through_a_macro", "group")
+    }
     assert waits == {"plain": False, "direct": True, "through_a_function": True, "through_a_macro": True, "group": True}
     assert not may_wait("__global__ void k(float* x) { x[0] = 1; }", "k")

@@ -42,7 +42,15 @@ def tiled_matmul(rng, m=33, n=20, k=50):
 
 def reduction(rng, n=5000):
     x = floats(rng, n)
-    return compiled("reduction", "reduceSum"), 4, 256, (x, np.zeros(1, np.float32), n), 0, {1: [x.astype(float).sum()]}, 1e-4
+    return (
+        compiled("reduction", "reduceSum"),
+        4,
+        256,
+        (x, np.zeros(1, np.float32), n),
+        0,
+        {1: [x.astype(float).sum()]},
+        1e-4,
+    )
 
 
 def prefix_scan(rng, blocks=3, n=256):

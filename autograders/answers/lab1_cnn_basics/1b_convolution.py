@@ -49,6 +49,11 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
     return y if bias is None else y + bias[:, None, None]
 
 
+# %% wrong="conv2d" name="calls the library"
+def conv2d(x, weight, bias=None, stride=1, padding=0):
+    return F.conv2d(x, weight, bias, stride, padding)
+
+
 # %% right="conv2d" name="one shifted product per place in the filter"
 def conv2d(x, weight, bias=None, stride=1, padding=0):
     n, c, h, w = x.shape
@@ -377,6 +382,13 @@ def pool2d(x, kernel, stride=None, padding=0, mode="max"):
     return F.avg_pool2d(x, kernel, stride, padding, ceil_mode=True, count_include_pad=False)
 
 
+# %% wrong="pooling" name="calls the library"
+def pool2d(x, kernel, stride=None, padding=0, mode="max"):
+    if mode == "max":
+        return F.max_pool2d(x, kernel, stride, padding)
+    return F.avg_pool2d(x, kernel, stride, padding, count_include_pad=False)
+
+
 # %% right="pooling" name="loops over windows cut at the image's edge"
 def pool2d(x, kernel, stride=None, padding=0, mode="max"):
     stride = kernel if stride is None else stride
@@ -583,6 +595,11 @@ def im2col(x, kernel, stride=1, padding=0):
 def im2col(x, kernel, stride=1, padding=0):
     windows = F.pad(x, (padding,) * 4).unfold(2, kernel, stride).unfold(3, kernel, stride)
     return windows.permute(0, 1, 4, 5, 3, 2).reshape(len(x), x.shape[1] * kernel**2, -1)
+
+
+# %% wrong="im2col" name="calls the library"
+def im2col(x, kernel, stride=1, padding=0):
+    return F.unfold(x, kernel, stride=stride, padding=padding)
 
 
 # %% right="im2col" name="a loop over positions"

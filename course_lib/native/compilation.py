@@ -64,7 +64,14 @@ def build(
     headers = included_files(text, source.parent if isinstance(source, Path) else None, folders)
     native = processor() if any("native" in flag for flag in flags) else ""
     parts = [text, *(path.read_bytes() for path in headers), *(path.read_bytes() for path in objects)]
-    key = digest(*parts, language, compiler.version, *compiler.command, "\n".join([*flags, "|", *links, link_language or ""]), native)
+    key = digest(
+        *parts,
+        language,
+        compiler.version,
+        *compiler.command,
+        "\n".join([*flags, "|", *links, link_language or ""]),
+        native,
+    )
 
     def make(folder: Path) -> Path:
         file = source if isinstance(source, Path) else folder / f"{name}{SUFFIX[language]}"
