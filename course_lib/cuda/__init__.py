@@ -14,6 +14,7 @@ from course_lib.cuda.backends import use
 from course_lib.cuda.checking import check
 from course_lib.cuda.geometry import LaunchError
 from course_lib.cuda.kernel import Kernel, compile
+from course_lib.cuda.nvrtc import NoNvrtc
 from course_lib.cuda.report import Finding, Report
 from course_lib.cuda.resources import Resources, inspect
 
@@ -22,6 +23,7 @@ __all__ = [
     "Finding",
     "Kernel",
     "LaunchError",
+    "NoNvrtc",
     "Report",
     "Resources",
     "check",

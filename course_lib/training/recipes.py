@@ -26,7 +26,7 @@ from course_lib.training.fit import fit
 
 __all__ = ["TOLERANCE", "recipe_names", "reproduce"]
 
-TOLERANCE = 0.02  # of accuracy, between machines: about two standard errors on 1,000 test images at 90%
+TOLERANCE = 0.025  # of accuracy, between machines: other seeds differ by 0.7 points (standard deviation)
 _SEED = 0
 _THREADS = 1  # so that the number of cores does not change the result
 
@@ -43,7 +43,7 @@ class _Recipe:
 
 
 def _train_small_resnet(network: nn.Module, splits: Splits, progress: bool) -> None:
-    epochs, batch_size, highest_rate = 12, 32, 1e-2
+    epochs, batch_size, highest_rate = 16, 32, 1e-2
     network.to(memory_format=torch.channels_last)  # a third faster on a CPU
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.05)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(

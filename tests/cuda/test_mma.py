@@ -179,3 +179,55 @@ def test_mma_needs_a_whole_warp():
     kernel = cuda.compile(SOURCE, "run_mma_m16n8k32_s8", backend="host")
     with pytest.raises(cuda.LaunchError, match="needs all 32 lanes"):
         kernel(1, 16, (registers, registers, np.zeros((32, 4), np.int32), np.zeros((32, 4), np.int32)))
+
+
+def _has_gpu():
+    from course_lib.cuda import backends
+
+    return backends.preferred() == "cuda"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not _has_gpu(), reason="no GPU")
+@pytest.mark.parametrize(
+    "name",
+    ["mma_m16n8k16_f16", "mma_m16n8k16_bf16", "mma_m16n8k32_s8", "mma_m16n8k256_b1_and", "small"],
+)
+def test_the_gpu_agrees_with_the_host(rng, name):
+    """Whatever the registers hold: the two bodies of a wrapper are one function."""
+    cupy = pytest.importorskip("cupy")
+    if int(cupy.cuda.Device().compute_capability) < 80 and name != "mma_m16n8k32_s8":
+        pytest.skip("needs sm_80")
+    is_float = "16_" in name and "n8k16" in name
+    sums = np.float32 if is_float else np.int32
+    size = 2 if name == "small" else 4
+    if is_float:
+        values = rng.integers(-8, 9, (2, 32, 8)).astype(float)
+        a = bits_of(values[0], name[-4:].strip("_")).view(np.uint32)
+        b = bits_of(values[1][:, :4], name[-4:].strip("_")).view(np.uint32)
+    else:
+        a, b = (rng.integers(0, 2**32, (32, k), dtype=np.uint64).astype(np.uint32) for k in (4, 2))
+    c = rng.integers(-100, 100, (32, size)).astype(sums)
+    out = np.zeros((32, size), sums)
+    run(name, a, b, c, out)
+    on_gpu = cupy.zeros((32, size), sums)
+    kernel = cuda.compile(SOURCE, f"run_{name}", backend="cuda")
+    kernel(1, 32, tuple(cupy.asarray(np.ascontiguousarray(v)) for v in (a, b, c)) + (on_gpu,))
+    np.testing.assert_array_equal(out, on_gpu.get())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not _has_gpu(), reason="no GPU")
+@pytest.mark.parametrize("selector", [0, 1])
+@pytest.mark.parametrize("kind", ["f16", "bf16"])
+def test_the_gpu_agrees_with_the_host_on_sparse_tiles(rng, kind, selector):
+    cupy = pytest.importorskip("cupy")
+    if int(cupy.cuda.Device().compute_capability) < 80:
+        pytest.skip("needs sm_80")
+    dense, stored, places = two_of_four(rng)
+    b = rng.integers(-16, 17, (32, 8)).astype(float)
+    ra, rb = pack(bits_of(stored, kind), a_m16n8k16, 4, 16), pack(bits_of(b, kind), b_sparse_m16n8k32, 4, 16)
+    out = cupy.zeros((32, 4), cupy.float32)
+    arguments = (cupy.asarray(ra), cupy.asarray(rb), cupy.zeros((32, 4), cupy.float32), cupy.asarray(metadata(places, selector)), out)
+    cuda.compile(SOURCE, f"run_mma_sp_m16n8k32_{kind}_{selector}", backend="cuda")(1, 32, arguments)
+    np.testing.assert_array_equal(collect(out.get(), c_m16n8, (16, 8)), dense @ b)

@@ -35,8 +35,8 @@ def execute(root: Path, names: Sequence[str], settings: Settings, console: Conso
         tasks = plan(root, notebooks, settings, Path(scratch), whole_course=not names)
         workers = min(settings.workers, len(tasks))
         console.print(
-            f"Executing {len(notebooks)} notebooks in {len(tasks)} runs, {workers} at a time, "
-            f"profile {settings.profile}, {tasks[0].threads} threads each",
+            f"Executing {', '.join(notebook.id for notebook in notebooks)}: {len(tasks)} runs, {workers} at a time, "
+            f"profile {settings.profile}, threads for each: {tasks[0].threads}",
             highlight=False,
         )
         started = time.monotonic()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -48,23 +49,27 @@ def _show_failure(console: Console, root: Path, result: Result) -> None:
 
 def _show_metrics(console: Console, results: Sequence[Result]) -> None:
     """All metrics of a few notebooks; of many only those out of their band."""
-    rows = [(result, metric) for result in results for metric in result.metrics]
-    shown = rows if len(results) <= NOTEBOOKS_IN_FULL else [row for row in rows if not in_band(row[1])]
-    if shown:
-        console.print(_metrics_table(shown))
-    if len(shown) < len(rows):
-        console.print(f"{len(rows) - len(shown)} metrics in their band", highlight=False)
+    hidden = 0
+    for result in results:
+        metrics = result.metrics
+        shown = metrics if len(results) <= NOTEBOOKS_IN_FULL else [m for m in metrics if not in_band(m)]
+        hidden += len(metrics) - len(shown)
+        if shown:
+            console.print(_metrics_table(result.task.notebook, shown))
+    if hidden:
+        console.print(f"{hidden} metrics in their band", highlight=False)
 
 
-def _metrics_table(rows: Sequence[tuple[Result, dict[str, Any]]]) -> Table:
-    table = Table("notebook", "metric", title="Recorded metrics", title_justify="left")
+def _metrics_table(notebook: str, metrics: Sequence[dict[str, Any]]) -> Table:
+    table = Table(title=f"Recorded metrics of {notebook}", title_justify="left", box=SIMPLE)
+    table.add_column("metric", overflow="fold")
     for heading in ("value", "from", "to"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    for result, metric in rows:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for metric in metrics:
         verdict = "[green]in band[/]" if in_band(metric) else "[red]out of band[/]"
         numbers = [_number(metric[key]) for key in ("value", "low", "high")]
-        table.add_row(result.task.notebook, escape(metric["name"]), *numbers, verdict)
+        table.add_row(escape(metric["name"]), *numbers, verdict)
     return table
 
 

@@ -20,7 +20,6 @@
 extern "C" {
 extern const host::Kernel course_kernel;
 extern host::SharedUse course_shared_use;
-extern char __executable_start, end;
 }
 
 static const host::Global* find_variable(const char* name) {
@@ -172,13 +171,16 @@ static void check(OpenJob& open, const char* printed) {
 }
 #endif
 
-#if defined(COURSE_CHECKED) && defined(__linux__)
-static int find_thread_locals(dl_phdr_info* info, size_t, void*) {
+#if defined(__linux__)
+static int look_at_program(dl_phdr_info* info, size_t, void*) {
+    program_start = info->dlpi_addr;        // what the loader added to the addresses in the file
+#if defined(COURSE_CHECKED)
     for (int k = 0; k < info->dlpi_phnum; ++k)
         if (info->dlpi_phdr[k].p_type == PT_TLS && info->dlpi_tls_data) {
             tls_low = static_cast<char*>(info->dlpi_tls_data);
             tls_high = tls_low + info->dlpi_phdr[k].p_memsz;
         }
+#endif
     return 1;   // the program itself comes first
 }
 #endif
@@ -187,7 +189,7 @@ int main(int count, char** words) {
     if (count != 4) return 64;
 #if defined(__linux__)
     prctl(PR_SET_PDEATHSIG, SIGKILL);       // whoever started this is gone: nobody will read the report
-    program_start = reinterpret_cast<uintptr_t>(&__executable_start);
+    dl_iterate_phdr(look_at_program, nullptr);
 #endif
     rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
@@ -196,9 +198,6 @@ int main(int count, char** words) {
     if (report_file < 0 || !open_job(words[1], open)) return 65;
     prepare_for_the_worst(open.job->milliseconds);
 #if defined(COURSE_CHECKED)
-#if defined(__linux__)
-    dl_iterate_phdr(find_thread_locals, nullptr);
-#endif
     call_stacks.prepare();
     check(open, words[3]);
 #else

@@ -7,7 +7,14 @@
 inline bool watching = false;            // false while the runner itself touches a kernel's memory
 inline char* tls_low = nullptr;          // the program's thread-local variables
 inline char* tls_high = nullptr;
+
+// Constants and static variables of the program: nobody's business here.
+#if defined(__linux__)
 extern "C" char __executable_start, end;
+inline bool in_program(const char* address) { return address >= &__executable_start && address < &end; }
+#else
+inline bool in_program(const char*) { return false; }      // found readable further down, which is slower
+#endif
 
 constexpr size_t split_bytes = 64;
 
@@ -230,7 +237,7 @@ inline void watch(void* where, uint32_t size, Access access, uint32_t site, uint
     if (!region) {
         const char* runner = reinterpret_cast<const char*>(block_of(thread));
         if (address >= runner && address < runner + sizeof(Block)) return;
-        if (address >= &__executable_start && address < &end) return;      // constants and static variables
+        if (in_program(address)) return;
         if (address >= tls_low && address < tls_high) return;
     }
     if (!region || address < region->base || address + size > region->base + region->bytes)
