@@ -144,6 +144,27 @@ def train(
         raise typer.Exit(1)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Such as csr_matmul; none: list them.")] = None,
+) -> None:
+    """Time an operation beside its peers; what follows NAME goes to the benchmark, such as --quick."""
+    import subprocess
+
+    root = course_root()
+    known = sorted(path.stem for path in (root / "benchmarks").glob("*.py") if path.stem != "__init__")
+    if name is None:
+        typer.echo(f"Benchmarks: {', '.join(known)}")
+        return
+    if name not in known:
+        raise CourseError(f"there is no benchmark {name!r}; there are {', '.join(known)}")
+    # a process of its own, so that nothing this command has imported or started takes part in the timing
+    code = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *context.args], cwd=root, check=False).returncode
+    if code:
+        raise typer.Exit(code)
+
+
 def _comparison(made: dict[str, Any]) -> str:
     """How newly trained weights compare with those that the course ships."""
     accuracy = f"accuracy {made['accuracy']:.4f}"

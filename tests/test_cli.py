@@ -15,7 +15,7 @@ from course_lib.course_root import course_root
 from course_lib.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("doctor", "lab", "build", "run", "syllabus", "train")
+COMMANDS = ("doctor", "lab", "build", "run", "syllabus", "train", "bench")
 
 
 def course(*arguments, cwd=ROOT, **environment):
@@ -70,6 +70,7 @@ def test_help_is_quick_because_it_imports_little():
         (["lab", "--port", "70000"], "--port"),
         (["build", "--chekc"], "--chekc"),
         (["run", "lba1"], "no lab or notebook 'lba1'"),
+        (["bench", "csr"], "no benchmark 'csr'"),
         (["train", "shapes_resent"], "shapes_resent"),
         (["lab"], "run `course build` first"),
     ],
@@ -162,3 +163,12 @@ class TestRoot:
         )
         with pytest.raises(CourseError, match="not inside a course"):
             course_root(tmp_path)
+
+
+def test_bench_hands_its_options_on(tmp_path):
+    root = make_course(tmp_path)
+    (root / "benchmarks").mkdir()
+    (root / "benchmarks" / "echo.py").write_text("import sys; print('heard', sys.argv[1:]); sys.exit(3)")
+    done = course("bench", "echo", "--quick", "--samples", "5", cwd=root)
+    assert done.returncode == 3 and "heard ['--quick', '--samples', '5']" in done.stdout
+    assert course("bench", cwd=root).stdout == "Benchmarks: echo\n"
