@@ -41,7 +41,7 @@ def shapes(train: int = 4000, test: int = 1000, size: int = 32, seed: int = 0) -
     seed  the same seed gives the same bits on every machine.
 
     Labels are indices into ("disc", "ring", "crescent", "heart", "triangle", "square", "pentagon", "star", "cross",
-    "arrow"). Drawing the default 5,000 scenes takes about two seconds on one core.
+    "arrow"). Drawing the default 5,000 scenes takes a second or two on one core.
 
     Raises ValueError if a number is below its least value.
     """

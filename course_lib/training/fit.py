@@ -93,15 +93,14 @@ def fit(
             bar.set_description(f"epoch {epoch + 1} of {epochs}")
             started = time.perf_counter()
             model.train()
-            # summed on the device, so that a GPU need not be waited for after every batch
-            total_loss, correct = torch.zeros((), device=device), torch.zeros((), device=device)
+            losses, correct = [], []  # left on the device, so that a GPU is not waited for after every batch
             for images, labels in train.batches(batch_size, generator):
                 batch_loss, batch_correct = learn(images, labels)
-                total_loss += batch_loss
-                correct += batch_correct
+                losses.append(batch_loss)
+                correct.append(batch_correct)
                 bar.update()
-            history.train_loss.append(total_loss.item() / len(train))
-            history.train_accuracy.append(correct.item() / len(train))
+            history.train_loss.append(torch.stack(losses).sum().item() / len(train))
+            history.train_accuracy.append(torch.stack(correct).sum().item() / len(train))
             history.seconds.append(time.perf_counter() - started)
             history.learning_rate.append(float(optimizer.param_groups[0]["lr"]))
             if test is not None:

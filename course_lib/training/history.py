@@ -75,7 +75,7 @@ class History:
                 loss.plot(epochs, losses, style, marker=".", label=name)
                 accuracy.plot(epochs, [100 * share for share in accuracies], style, marker=".", label=name)
         loss.set(title="Loss", xlabel="epoch", ylabel="mean loss per image (nats)")
-        accuracy.set(title="Accuracy", xlabel="epoch", ylabel="images classified correctly (%)")
+        accuracy.set(title="Accuracy", xlabel="epoch", ylabel="correct images (%)")
         for axes in (loss, accuracy):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend()
