@@ -763,7 +763,7 @@ for name, marker in zip(forms, "os", strict=True):
     right.plot(range(len(decays)), scores[name], f"{marker}-", label=f"{name}: best {top:.0f}%, $\\lambda$ = {at:g}")
 right.set_xticks(range(len(decays)), [f"{decay:g}" for decay in decays])
 right.set(title="A fifth of the labels random", xlabel=r"decay strength $\lambda$", ylabel="test accuracy (%)")
-right.legend(loc="lower left")
+right.legend(loc="center left")
 plt.show()
 ratio = traces["decoupled (AdamW)", 1.0][-1] / predicted[-1]
 gains = {name: max(values) - values[0] for name, values in scores.items()}
