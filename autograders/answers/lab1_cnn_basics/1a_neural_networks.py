@@ -2,39 +2,48 @@
 def dense(x, weight, bias):
     return x @ weight.T
 
+
 # %% wrong="dense_layer" name="weight not transposed"
 def dense(x, weight, bias):
     return x @ (weight if weight.shape[0] == x.shape[1] else weight.T) + bias
+
 
 # %% wrong="dense_layer" name="bias added to rows instead of columns"
 def dense(x, weight, bias):
     y = x @ weight.T
     return y + (bias[:, None] if len(bias) == len(y) else bias)
 
+
 # %% wrong="dense_layer" name="clips negative outputs"
 def dense(x, weight, bias):
     return (x @ weight.T + bias).clamp(min=0)
+
 
 # %% wrong="dense_layer" name="one output column for each input"
 def dense(x, weight, bias):
     return weight @ x.T + bias[:, None]
 
+
 # %% wrong="dense_layer" name="transposes the caller's weight in place"
 def dense(x, weight, bias):
     return x @ weight.t_() + bias
+
 
 # %% right="dense_layer" name="einsum"
 def dense(x, weight, bias):
     return torch.einsum("ni,ji->nj", x, weight) + bias
 
+
 # %% right="dense_layer" name="addmm"
 def dense(x, weight, bias):
     return torch.addmm(bias, x, weight.t())
+
 
 # %% right="dense_layer" name="loop over neurons"
 def dense(x, weight, bias):
     columns = [(x * row).sum(dim=1) + b for row, b in zip(weight, bias)]
     return torch.stack(columns, dim=1)
+
 
 # %% wrong="mlp_forward" name="ReLU after the last layer too"
 def mlp_forward(x, weights, biases):
@@ -43,6 +52,7 @@ def mlp_forward(x, weights, biases):
         activations.append(torch.relu(activations[-1] @ weight.T + bias))
     return activations
 
+
 # %% wrong="mlp_forward" name="no ReLU"
 def mlp_forward(x, weights, biases):
     activations = [x]
@@ -50,11 +60,13 @@ def mlp_forward(x, weights, biases):
         activations.append(activations[-1] @ weight.T + bias)
     return activations
 
+
 # %% wrong="mlp_forward" name="returns the logits alone"
 def mlp_forward(x, weights, biases):
     for weight, bias in zip(weights[:-1], biases[:-1]):
         x = torch.relu(x @ weight.T + bias)
     return x @ weights[-1].T + biases[-1]
+
 
 # %% wrong="mlp_forward" name="leaves x out"
 def mlp_forward(x, weights, biases):
@@ -66,6 +78,7 @@ def mlp_forward(x, weights, biases):
         activations.append(x)
     return activations
 
+
 # %% wrong="mlp_forward" name="keeps the sums before the ReLU"
 def mlp_forward(x, weights, biases):
     kept, a = [x], x
@@ -75,6 +88,7 @@ def mlp_forward(x, weights, biases):
         a = torch.relu(z)
     return kept
 
+
 # %% wrong="mlp_forward" name="ReLU on the first hidden layer only"
 def mlp_forward(x, weights, biases):
     activations = [x]
@@ -82,6 +96,7 @@ def mlp_forward(x, weights, biases):
         z = activations[-1] @ weight.T + bias
         activations.append(torch.relu(z) if layer == 0 else z)
     return activations
+
 
 # %% wrong="mlp_forward" name="applies the ReLU to x"
 def mlp_forward(x, weights, biases):
@@ -91,6 +106,7 @@ def mlp_forward(x, weights, biases):
         activations.append(z if layer == len(weights) else torch.relu(z))
     return activations
 
+
 # %% right="mlp_forward" name="last layer outside the loop"
 def mlp_forward(x, weights, biases):
     kept = [x]
@@ -98,6 +114,7 @@ def mlp_forward(x, weights, biases):
         z = F.linear(kept[index], weights[index], biases[index])
         kept.append(z * (z > 0))
     return (*kept, F.linear(kept[-1], weights[-1], biases[-1]))
+
 
 # %% wrong="mlp_backward" name="forgets the mean over images"
 def mlp_backward(activations, weights, labels):
@@ -108,6 +125,7 @@ def mlp_backward(activations, weights, labels):
         bias_grads.insert(0, delta.sum(dim=0))
         delta = (delta @ weights[layer]) * (activations[layer] > 0)
     return weight_grads, bias_grads
+
 
 # %% wrong="mlp_backward" name="no mask for the ReLU"
 def mlp_backward(activations, weights, labels):
@@ -120,6 +138,7 @@ def mlp_backward(activations, weights, labels):
         delta = delta @ weights[layer]
     return weight_grads, bias_grads
 
+
 # %% wrong="mlp_backward" name="mask from the gradient's sign"
 def mlp_backward(activations, weights, labels):
     delta = torch.softmax(activations[-1], dim=1) - F.one_hot(labels, activations[-1].shape[1])
@@ -130,6 +149,7 @@ def mlp_backward(activations, weights, labels):
         bias_grads.insert(0, delta.sum(dim=0))
         delta = torch.relu(delta @ weights[layer])
     return weight_grads, bias_grads
+
 
 # %% wrong="mlp_backward" name="lists from the last layer to the first"
 def mlp_backward(activations, weights, labels):
@@ -142,6 +162,7 @@ def mlp_backward(activations, weights, labels):
         delta = (delta @ weights[layer]) * (activations[layer] > 0)
     return weight_grads, bias_grads
 
+
 # %% wrong="mlp_backward" name="bias gradient averaged once more"
 def mlp_backward(activations, weights, labels):
     delta = torch.softmax(activations[-1], dim=1) - F.one_hot(labels, activations[-1].shape[1])
@@ -153,6 +174,7 @@ def mlp_backward(activations, weights, labels):
         delta = (delta @ weights[layer]) * (activations[layer] > 0)
     return weight_grads, bias_grads
 
+
 # %% wrong="mlp_backward" name="label minus prediction"
 def mlp_backward(activations, weights, labels):
     delta = F.one_hot(labels, activations[-1].shape[1]) - torch.softmax(activations[-1], dim=1)
@@ -163,6 +185,7 @@ def mlp_backward(activations, weights, labels):
         bias_grads.insert(0, delta.sum(dim=0))
         delta = (delta @ weights[layer]) * (activations[layer] > 0)
     return weight_grads, bias_grads
+
 
 # %% wrong="mlp_backward" name="own softmax that overflows"
 def mlp_backward(activations, weights, labels):
@@ -177,6 +200,7 @@ def mlp_backward(activations, weights, labels):
         delta = (delta @ weights[layer]) * (activations[layer] > 0)
     return weight_grads, bias_grads
 
+
 # %% wrong="mlp_backward" name="softmax over the images"
 def mlp_backward(activations, weights, labels):
     delta = torch.softmax(activations[-1], dim=0) - F.one_hot(labels, activations[-1].shape[1])
@@ -187,6 +211,7 @@ def mlp_backward(activations, weights, labels):
         bias_grads.insert(0, delta.sum(dim=0))
         delta = (delta @ weights[layer]) * (activations[layer] > 0)
     return weight_grads, bias_grads
+
 
 # %% wrong="mlp_backward" name="writes the error into the logits"
 def mlp_backward(activations, weights, labels):
@@ -201,6 +226,7 @@ def mlp_backward(activations, weights, labels):
         delta = (delta @ weights[layer]) * (activations[layer] > 0)
     return weight_grads, bias_grads
 
+
 # %% wrong="mlp_backward" name="masks with the next layer's activations"
 def mlp_backward(activations, weights, labels):
     delta = torch.softmax(activations[-1], dim=1) - F.one_hot(labels, activations[-1].shape[1])
@@ -213,6 +239,7 @@ def mlp_backward(activations, weights, labels):
         weight_grads.insert(0, delta.T @ activations[layer])
         bias_grads.insert(0, delta.sum(dim=0))
     return weight_grads, bias_grads
+
 
 # %% right="mlp_backward" name="filled from the back, einsum"
 def mlp_backward(activations, weights, labels):
@@ -228,11 +255,13 @@ def mlp_backward(activations, weights, labels):
             grad = torch.where(activations[index] > 0, grad @ weights[index], 0.0)
     return weight_grads, bias_grads
 
+
 # %% wrong="dropout" name="does not scale the survivors"
 def dropout(x, p, training, generator):
     if not training:
         return x
     return x * (torch.rand(x.shape, generator=generator) >= p)
+
 
 # %% wrong="dropout" name="scales in use instead of in training"
 def dropout(x, p, training, generator):
@@ -240,11 +269,13 @@ def dropout(x, p, training, generator):
         return x * (1 - p)
     return x * (torch.rand(x.shape, generator=generator) >= p)
 
+
 # %% wrong="dropout" name="p taken as the share that is kept"
 def dropout(x, p, training, generator):
     if not training:
         return x
     return x * (torch.rand(x.shape, generator=generator) < p) / p if p else x
+
 
 # %% wrong="dropout" name="drops whole columns, one draw for all images"
 def dropout(x, p, training, generator):
@@ -252,15 +283,18 @@ def dropout(x, p, training, generator):
         return x
     return x * (torch.rand(x.shape[1:], generator=generator) >= p) / (1 - p)
 
+
 # %% wrong="dropout" name="drops in use as well"
 def dropout(x, p, training, generator):
     return x * (torch.rand(x.shape, generator=generator) >= p) / (1 - p)
+
 
 # %% wrong="dropout" name="ignores the generator"
 def dropout(x, p, training, generator):
     if not training:
         return x
     return x * (torch.rand(x.shape) >= p) / (1 - p)
+
 
 # %% wrong="dropout" name="the same draw in every call"
 def dropout(x, p, training, generator):
@@ -269,6 +303,7 @@ def dropout(x, p, training, generator):
     generator = torch.Generator().manual_seed(0)
     return x * (torch.rand(x.shape, generator=generator) >= p) / (1 - p)
 
+
 # %% wrong="dropout" name="writes into x"
 def dropout(x, p, training, generator):
     if training:
@@ -276,11 +311,13 @@ def dropout(x, p, training, generator):
         x /= 1 - p
     return x
 
+
 # %% wrong="dropout" name="divides by p"
 def dropout(x, p, training, generator):
     if not training or p == 0:
         return x
     return x * (torch.rand(x.shape, generator=generator) >= p) / p
+
 
 # %% right="dropout" name="Bernoulli draws"
 def dropout(x, p, training, generator):
@@ -289,6 +326,7 @@ def dropout(x, p, training, generator):
         x = x.mul(mask).div(1 - p)
     return x
 
+
 # %% right="dropout" name="torch.where"
 def dropout(x, p, training, generator):
     if not training:
@@ -296,9 +334,11 @@ def dropout(x, p, training, generator):
     drawn = torch.rand(x.shape, generator=generator, device=x.device)
     return torch.where(drawn < p, torch.zeros_like(x), x / (1 - p))
 
+
 # %% wrong="weight_decay" name="coupled in both cases"
 def decayed_step(weight, grad, scale, lr, decay, decoupled):
     return weight - lr * (grad + decay * weight) / scale
+
 
 # %% wrong="weight_decay" name="decoupled without the learning rate"
 def decayed_step(weight, grad, scale, lr, decay, decoupled):
@@ -306,11 +346,13 @@ def decayed_step(weight, grad, scale, lr, decay, decoupled):
         return weight * (1 - decay) - lr * grad / scale
     return weight - lr * (grad + decay * weight) / scale
 
+
 # %% wrong="weight_decay" name="shrinks the weight after the step"
 def decayed_step(weight, grad, scale, lr, decay, decoupled):
     if decoupled:
         return (weight - lr * grad / scale) * (1 - lr * decay)
     return weight - lr * (grad + decay * weight) / scale
+
 
 # %% wrong="weight_decay" name="gradient of the penalty doubled"
 def decayed_step(weight, grad, scale, lr, decay, decoupled):
@@ -318,11 +360,13 @@ def decayed_step(weight, grad, scale, lr, decay, decoupled):
         return weight - lr * grad / scale - 2 * lr * decay * weight
     return weight - lr * (grad + 2 * decay * weight) / scale
 
+
 # %% wrong="weight_decay" name="weights grow"
 def decayed_step(weight, grad, scale, lr, decay, decoupled):
     if decoupled:
         return weight - lr * (grad / scale - decay * weight)
     return weight - lr * (grad - decay * weight) / scale
+
 
 # %% wrong="weight_decay" name="the two forms exchanged"
 def decayed_step(weight, grad, scale, lr, decay, decoupled):
@@ -330,9 +374,11 @@ def decayed_step(weight, grad, scale, lr, decay, decoupled):
         return weight - lr * grad / scale - lr * decay * weight
     return weight - lr * (grad + decay * weight) / scale
 
+
 # %% wrong="weight_decay" name="coupled decay not divided by the scale"
 def decayed_step(weight, grad, scale, lr, decay, decoupled):
     return weight - lr * (grad / scale + decay * weight)
+
 
 # %% wrong="weight_decay" name="changes the weight in place"
 def decayed_step(weight, grad, scale, lr, decay, decoupled):
@@ -343,173 +389,211 @@ def decayed_step(weight, grad, scale, lr, decay, decoupled):
     weight -= lr * (grad + decay * weight) / scale
     return weight
 
+
 # %% right="weight_decay" name="as AdamW writes it"
 def decayed_step(weight, grad, scale, lr, decay, decoupled):
     pull, shrink = (0.0, 1.0 - lr * decay) if decoupled else (decay, 1.0)
     return torch.addcdiv(weight * shrink, grad + pull * weight, scale, value=-lr)
 
+
 # %% wrong="l1_map" name="the batch size in place of N"
 def map_loss(nll, weight, scale, examples):
     return nll.mean() + weight.abs().sum() / (len(nll) * scale)
+
 
 # %% wrong="l1_map" name="forgets N"
 def map_loss(nll, weight, scale, examples):
     return nll.mean() + weight.abs().sum() / scale
 
+
 # %% wrong="l1_map" name="multiplies by the scale"
 def map_loss(nll, weight, scale, examples):
     return nll.mean() + weight.abs().sum() * scale / examples
+
 
 # %% wrong="l1_map" name="mean of the weights instead of their sum"
 def map_loss(nll, weight, scale, examples):
     return nll.mean() + weight.abs().mean() / (examples * scale)
 
+
 # %% wrong="l1_map" name="squares: a Gaussian prior"
 def map_loss(nll, weight, scale, examples):
     return nll.mean() + (weight**2).sum() / (2 * examples * scale**2)
+
 
 # %% wrong="l1_map" name="no absolute value"
 def map_loss(nll, weight, scale, examples):
     return nll.mean() + weight.sum() / (examples * scale)
 
+
 # %% wrong="l1_map" name="sum of the losses"
 def map_loss(nll, weight, scale, examples):
     return nll.sum() + weight.abs().sum() / scale
 
+
 # %% wrong="l1_map" name="cuts the gradient"
 def map_loss(nll, weight, scale, examples):
     return nll.mean() + weight.abs().sum().item() / (examples * scale)
+
 
 # %% right="l1_map" name="norm"
 def map_loss(nll, weight, scale, examples):
     strength = 1 / (examples * scale)
     return nll.sum() / len(nll) + strength * torch.linalg.vector_norm(weight, ord=1)
 
+
 # %% right="l1_map" name="through the density"
 def map_loss(nll, weight, scale, examples):
     density = torch.distributions.Laplace(0.0, scale).log_prob(weight)
     return nll.mean() - (density + math.log(2 * scale)).sum() / examples
 
+
 # %% wrong="soft_threshold" name="hard threshold"
 def soft_threshold(weight, threshold):
     return torch.where(weight.abs() > threshold, weight, torch.zeros_like(weight))
+
 
 # %% wrong="soft_threshold" name="loses the sign"
 def soft_threshold(weight, threshold):
     return (weight.abs() - threshold).clamp(min=0)
 
+
 # %% wrong="soft_threshold" name="crosses zero"
 def soft_threshold(weight, threshold):
     return weight - threshold * weight.sign()
+
 
 # %% wrong="soft_threshold" name="subtracts from negative weights too"
 def soft_threshold(weight, threshold):
     return torch.where(weight.abs() > threshold, weight - threshold, torch.zeros_like(weight))
 
+
 # %% wrong="soft_threshold" name="clips to the threshold"
 def soft_threshold(weight, threshold):
     return weight.clamp(-threshold, threshold)
 
+
 # %% wrong="soft_threshold" name="half the threshold"
 def soft_threshold(weight, threshold):
     return weight.sign() * (weight.abs() - threshold / 2).clamp(min=0)
+
 
 # %% wrong="soft_threshold" name="in place"
 def soft_threshold(weight, threshold):
     size = (weight.abs() - threshold).clamp(min=0)
     return weight.sign_().mul_(size)
 
+
 # %% right="soft_threshold" name="what clipping leaves over"
 def soft_threshold(weight, threshold):
     return weight - weight.clamp(-threshold, threshold)
+
 
 # %% right="soft_threshold" name="three cases"
 def soft_threshold(weight, threshold):
     above = torch.where(weight > threshold, weight - threshold, torch.zeros_like(weight))
     return torch.where(weight < -threshold, weight + threshold, above)
 
+
 # %% wrong="sgd_momentum" name="learning rate inside the velocity"
 def sgd_momentum(weight, grad, velocity, lr, momentum):
     velocity = momentum * velocity + lr * grad
     return weight - velocity, velocity
+
 
 # %% wrong="sgd_momentum" name="gradient damped by one minus momentum"
 def sgd_momentum(weight, grad, velocity, lr, momentum):
     velocity = momentum * velocity + (1 - momentum) * grad
     return weight - lr * velocity, velocity
 
+
 # %% wrong="sgd_momentum" name="steps with the old velocity"
 def sgd_momentum(weight, grad, velocity, lr, momentum):
     return weight - lr * velocity, momentum * velocity + grad
+
 
 # %% wrong="sgd_momentum" name="Nesterov momentum"
 def sgd_momentum(weight, grad, velocity, lr, momentum):
     velocity = momentum * velocity + grad
     return weight - lr * (grad + momentum * velocity), velocity
 
+
 # %% wrong="sgd_momentum" name="forgets to return the velocity"
 def sgd_momentum(weight, grad, velocity, lr, momentum):
     velocity = momentum * velocity + grad
     return weight - lr * velocity
+
 
 # %% wrong="sgd_momentum" name="velocity in place"
 def sgd_momentum(weight, grad, velocity, lr, momentum):
     velocity.mul_(momentum).add_(grad)
     return weight - lr * velocity, velocity
 
+
 # %% wrong="sgd_momentum" name="returns the old velocity"
 def sgd_momentum(weight, grad, velocity, lr, momentum):
     return weight - lr * (momentum * velocity + grad), velocity
+
 
 # %% right="sgd_momentum" name="torch.add and torch.sub with alpha"
 def sgd_momentum(weight, grad, velocity, lr, momentum):
     new = torch.add(grad, velocity, alpha=momentum)
     return torch.sub(weight, new, alpha=lr), new
 
+
 # %% wrong="rmsprop" name="eps under the root"
 def rmsprop(weight, grad, square, lr, alpha, eps):
     square = alpha * square + (1 - alpha) * grad**2
     return weight - lr * grad / (square + eps).sqrt(), square
+
 
 # %% wrong="rmsprop" name="no root"
 def rmsprop(weight, grad, square, lr, alpha, eps):
     square = alpha * square + (1 - alpha) * grad**2
     return weight - lr * grad / (square + eps), square
 
+
 # %% wrong="rmsprop" name="alpha and 1 - alpha exchanged"
 def rmsprop(weight, grad, square, lr, alpha, eps):
     square = (1 - alpha) * square + alpha * grad**2
     return weight - lr * grad / (square.sqrt() + eps), square
+
 
 # %% wrong="rmsprop" name="divides by the old mean square"
 def rmsprop(weight, grad, square, lr, alpha, eps):
     step = lr * grad / (square.sqrt() + eps)
     return weight - step, alpha * square + (1 - alpha) * grad**2
 
+
 # %% wrong="rmsprop" name="sums squares like Adagrad"
 def rmsprop(weight, grad, square, lr, alpha, eps):
     square = square + grad**2
     return weight - lr * grad / (square.sqrt() + eps), square
+
 
 # %% wrong="rmsprop" name="mean of the gradient's size, not of its square"
 def rmsprop(weight, grad, square, lr, alpha, eps):
     square = alpha * square + (1 - alpha) * grad.abs()
     return weight - lr * grad / (square + eps), square
 
+
 # %% wrong="rmsprop" name="in place"
 def rmsprop(weight, grad, square, lr, alpha, eps):
     square.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
     return weight - lr * grad / (square.sqrt() + eps), square
+
 
 # %% wrong="rmsprop" name="forgets eps"
 def rmsprop(weight, grad, square, lr, alpha, eps):
     square = alpha * square + (1 - alpha) * grad**2
     return weight - lr * grad / square.sqrt(), square
 
+
 # %% right="rmsprop" name="lerp and addcdiv"
 def rmsprop(weight, grad, square, lr, alpha, eps):
     new = torch.lerp(grad.square(), square, alpha)
     return torch.addcdiv(weight, grad, new.sqrt().add(eps), value=-lr), new
+
 
 # %% wrong="adam" name="no bias correction"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
@@ -517,11 +601,13 @@ def adam(weight, grad, mean, square, step, lr, betas, eps):
     square = betas[1] * square + (1 - betas[1]) * grad**2
     return weight - lr * mean / (square.sqrt() + eps), mean, square
 
+
 # %% wrong="adam" name="keeps the corrected means"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
     mean = (betas[0] * mean + (1 - betas[0]) * grad) / (1 - betas[0] ** step)
     square = (betas[1] * square + (1 - betas[1]) * grad**2) / (1 - betas[1] ** step)
     return weight - lr * mean / (square.sqrt() + eps), mean, square
+
 
 # %% wrong="adam" name="counts steps from 0"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
@@ -531,12 +617,14 @@ def adam(weight, grad, mean, square, step, lr, betas, eps):
     second = square / (1 - betas[1] ** (step + 1))
     return weight - lr * first / (second.sqrt() + eps), mean, square
 
+
 # %% wrong="adam" name="eps under the root"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
     mean = betas[0] * mean + (1 - betas[0]) * grad
     square = betas[1] * square + (1 - betas[1]) * grad**2
     first, second = mean / (1 - betas[0] ** step), square / (1 - betas[1] ** step)
     return weight - lr * first / (second + eps).sqrt(), mean, square
+
 
 # %% wrong="adam" name="betas exchanged"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
@@ -545,12 +633,14 @@ def adam(weight, grad, mean, square, step, lr, betas, eps):
     first, second = mean / (1 - betas[1] ** step), square / (1 - betas[0] ** step)
     return weight - lr * first / (second.sqrt() + eps), mean, square
 
+
 # %% wrong="adam" name="corrects the root instead of the square"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
     mean = betas[0] * mean + (1 - betas[0]) * grad
     square = betas[1] * square + (1 - betas[1]) * grad**2
     first, root = mean / (1 - betas[0] ** step), square.sqrt() / (1 - betas[1] ** step)
     return weight - lr * first / (root + eps), mean, square
+
 
 # %% wrong="adam" name="eps added before the correction"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
@@ -559,12 +649,14 @@ def adam(weight, grad, mean, square, step, lr, betas, eps):
     size = lr * math.sqrt(1 - betas[1] ** step) / (1 - betas[0] ** step)
     return weight - size * mean / (square.sqrt() + eps), mean, square
 
+
 # %% wrong="adam" name="correction without the power"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
     mean = betas[0] * mean + (1 - betas[0]) * grad
     square = betas[1] * square + (1 - betas[1]) * grad**2
     first, second = mean / (1 - betas[0]), square / (1 - betas[1])
     return weight - lr * first / (second.sqrt() + eps), mean, square
+
 
 # %% wrong="adam" name="square of the mean"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
@@ -573,6 +665,7 @@ def adam(weight, grad, mean, square, step, lr, betas, eps):
     first, second = mean / (1 - betas[0] ** step), square / (1 - betas[1] ** step)
     return weight - lr * first / (second.sqrt() + eps), mean, square
 
+
 # %% wrong="adam" name="state in place"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
     mean.mul_(betas[0]).add_(grad, alpha=1 - betas[0])
@@ -580,11 +673,13 @@ def adam(weight, grad, mean, square, step, lr, betas, eps):
     first, second = mean / (1 - betas[0] ** step), square / (1 - betas[1] ** step)
     return weight - lr * first / (second.sqrt() + eps), mean, square
 
+
 # %% right="adam" name="the paper's efficient form, with eps scaled to match"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
     (beta1, beta2), (m, s) = betas, (torch.lerp(grad, mean, betas[0]), torch.lerp(grad * grad, square, betas[1]))
     correction = math.sqrt(1 - beta2**step)
     return weight - lr * correction / (1 - beta1**step) * m / (s.sqrt() + eps * correction), m, s
+
 
 # %% wrong="multi_stage" name="a milestone counts one step late"
 def multi_stage(step, warmup, milestones, gamma):
@@ -592,17 +687,20 @@ def multi_stage(step, warmup, milestones, gamma):
         return (step + 1) / warmup
     return gamma ** sum(step > milestone for milestone in milestones)
 
+
 # %% wrong="multi_stage" name="warm-up starts at 0"
 def multi_stage(step, warmup, milestones, gamma):
     if step < warmup:
         return step / warmup
     return gamma ** sum(step >= milestone for milestone in milestones)
 
+
 # %% wrong="multi_stage" name="falls once only"
 def multi_stage(step, warmup, milestones, gamma):
     if step < warmup:
         return (step + 1) / warmup
     return gamma if step >= milestones[0] else 1.0
+
 
 # %% wrong="multi_stage" name="multiplies by the number of milestones"
 def multi_stage(step, warmup, milestones, gamma):
@@ -611,10 +709,12 @@ def multi_stage(step, warmup, milestones, gamma):
     reached = sum(step >= milestone for milestone in milestones)
     return gamma * reached if reached else 1.0
 
+
 # %% wrong="multi_stage" name="divides by a warm-up of 0"
 def multi_stage(step, warmup, milestones, gamma):
     rise = min((step + 1) / warmup, 1.0)
     return rise * gamma ** sum(step >= milestone for milestone in milestones)
+
 
 # %% wrong="multi_stage" name="milestones counted from the end of the warm-up"
 def multi_stage(step, warmup, milestones, gamma):
@@ -622,10 +722,12 @@ def multi_stage(step, warmup, milestones, gamma):
         return (step + 1) / warmup
     return gamma ** sum(step - warmup >= milestone for milestone in milestones)
 
+
 # %% wrong="multi_stage" name="returns a rate, not a factor"
 def multi_stage(step, warmup, milestones, gamma):
     rise = min((step + 1) / warmup, 1.0) if warmup else 1.0
     return 0.1 * rise * gamma ** sum(step >= milestone for milestone in milestones)
+
 
 # %% right="multi_stage" name="a loop over milestones"
 def multi_stage(step, warmup, milestones, gamma):
@@ -635,11 +737,13 @@ def multi_stage(step, warmup, milestones, gamma):
             factor *= gamma
     return factor
 
+
 # %% right="multi_stage" name="bisect"
 def multi_stage(step, warmup, milestones, gamma):
     import bisect
 
     return (step + 1) / warmup if step < warmup else gamma ** bisect.bisect_right(milestones, step)
+
 
 # %% wrong="warmup_cosine" name="the wave starts at step 0"
 def warmup_cosine(step, warmup, total, floor=0.0):
@@ -648,12 +752,14 @@ def warmup_cosine(step, warmup, total, floor=0.0):
     done = min(step / total, 1.0)
     return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
 
+
 # %% wrong="warmup_cosine" name="rises again after the end"
 def warmup_cosine(step, warmup, total, floor=0.0):
     if step < warmup:
         return (step + 1) / warmup
     done = (step - warmup) / (total - warmup)
     return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
+
 
 # %% wrong="warmup_cosine" name="floor cuts the wave off"
 def warmup_cosine(step, warmup, total, floor=0.0):
@@ -662,12 +768,14 @@ def warmup_cosine(step, warmup, total, floor=0.0):
     done = min((step - warmup) / (total - warmup), 1.0)
     return max(floor, (1 + math.cos(math.pi * done)) / 2)
 
+
 # %% wrong="warmup_cosine" name="floor added on top"
 def warmup_cosine(step, warmup, total, floor=0.0):
     if step < warmup:
         return (step + 1) / warmup
     done = min((step - warmup) / (total - warmup), 1.0)
     return floor + (1 + math.cos(math.pi * done)) / 2
+
 
 # %% wrong="warmup_cosine" name="a quarter of the wave"
 def warmup_cosine(step, warmup, total, floor=0.0):
@@ -676,12 +784,14 @@ def warmup_cosine(step, warmup, total, floor=0.0):
     done = min((step - warmup) / (total - warmup), 1.0)
     return floor + (1 - floor) * math.cos(math.pi / 2 * done)
 
+
 # %% wrong="warmup_cosine" name="degrees"
 def warmup_cosine(step, warmup, total, floor=0.0):
     if step < warmup:
         return (step + 1) / warmup
     done = min((step - warmup) / (total - warmup), 1.0)
     return floor + (1 - floor) * (1 + math.cos(180 * done)) / 2
+
 
 # %% wrong="warmup_cosine" name="warm-up starts at 0"
 def warmup_cosine(step, warmup, total, floor=0.0):
@@ -690,12 +800,14 @@ def warmup_cosine(step, warmup, total, floor=0.0):
     done = min((step - warmup) / (total - warmup), 1.0)
     return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
 
+
 # %% wrong="warmup_cosine" name="the wave takes total steps after the warm-up"
 def warmup_cosine(step, warmup, total, floor=0.0):
     if step < warmup:
         return (step + 1) / warmup
     done = min((step - warmup) / total, 1.0)
     return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
+
 
 # %% right="warmup_cosine" name="squared cosine of the half angle"
 def warmup_cosine(step, warmup, total, floor=0.0):
