@@ -1,6 +1,6 @@
 """How fast CUDA kernels run on this computer's processor, beside the same loops in plain C++.
 
-    python benchmarks/host_runner.py [--json results.json]
+    course bench host_runner            (or python -m benchmarks.host_runner)
 
 Two claims: a 512x512x512 float32 matmul with 16x16 shared tiles takes at most 1 s on 2 cores, and a kernel without
 barriers takes at most three times as long as the same loop compiled with -O2. Times are the processor time of this
@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import os
-import platform
 import statistics
-import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from typing import Any
 
 import numpy as np
+import torch
 
+from benchmarks.harness.machine import describe, device_slug
+from benchmarks.harness.result import RESULTS, save
 from course_lib import cuda, native
 from course_lib.cuda.host_kernel import workers
-from course_lib.notebook import describe_hardware
 
 ELEMENTS = 1 << 22
 MATMUL = """
@@ -55,20 +54,22 @@ LOOPS = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the numbers to this file")
-    options = parser.parse_args()
-    print(f"{describe_hardware('cpu')}; {workers()} worker threads; {native.find_compiler('c++').version}")
-    rows = [matmul(), shuffles(), *(loop(name) for name in LOOPS)]
-    for row in rows:
-        print(row["line"])
-    if options.json:
-        machine = {"cpu": describe_hardware("cpu"), "python": platform.python_version(), "load": os.getloadavg()[0]}
-        options.json.write_text(json.dumps({"machine": machine, "results": rows}, indent=1) + "\n")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print a line for each, and save them all."""
+    cpu = torch.device("cpu")
+    parser = argparse.ArgumentParser(prog="benchmarks.host_runner", description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=RESULTS / f"host_runner-{device_slug(cpu)}.json")
+    output = parser.parse_args(arguments).output
+    machine = describe(cpu) | {"workers": workers(), "compiler": native.find_compiler("c++").version}
+    print(f"{machine['device']}, {machine['cores']} cores; {workers()} worker threads; {machine['compiler']}")
+    rows = []
+    for measured in (matmul, shuffles, *(lambda name=name: loop(name) for name in LOOPS)):
+        rows.append(measured())
+        print(rows[-1].pop("line"), flush=True)
+    print(f"saved as {save({'family': 'host_runner', 'machine': machine, 'rows': rows}, output)}")
 
 
-def matmul() -> dict:
+def matmul() -> dict[str, Any]:
     """The tiled matmul; a kernel with barriers, 262,144 fibers."""
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal((512, 512)).astype(np.float32) for _ in range(2))
@@ -83,7 +84,7 @@ def matmul() -> dict:
     return {"name": "matmul_512", "cpu_seconds": cpu, "wall_seconds": wall, "two_core_seconds": busy, "line": line}
 
 
-def shuffles() -> dict:
+def shuffles() -> dict[str, Any]:
     """A warp reduction per row: what one exchange between the lanes of a warp costs."""
     source = """__global__ void rows(const float* x, float* sums, int n) {
         float sum = 0;
@@ -101,7 +102,7 @@ def shuffles() -> dict:
     return {"name": "warp_reduction", "cpu_seconds": cpu, "wall_seconds": wall, "line": line}
 
 
-def loop(name: str) -> dict:
+def loop(name: str) -> dict[str, Any]:
     """A kernel without barriers, on one worker, beside the loop it is."""
     body, kind = LOOPS[name]
     kernel = cuda.compile(
@@ -137,7 +138,7 @@ def loop(name: str) -> dict:
     return {"name": name, "cpu_seconds": ours, "plain_cpp_seconds": theirs, "ratio": ratio, "line": line}
 
 
-def measure(call: object, *, runs: int) -> tuple[float, float]:
+def measure(call: Callable[[], Any], *, runs: int) -> tuple[float, float]:
     """Medians of processor and wall-clock seconds, after one call that does not count."""
     call()
     samples = []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 __all__ = ["Array", "as_array"]
 
 
-@dataclass(frozen=True)
 class Array:
     """An array argument.
 
@@ -20,17 +19,28 @@ class Array:
     dtype    name without the library, such as "float32" or "bfloat16".
     gpu      the device's index, or None in the computer's own memory.
     address  of the first element.
-    bytes    from the first element to the end of the last, along the strides.
     """
 
-    owner: Any
-    library: str
-    dtype: str
-    itemsize: int
-    shape: tuple[int, ...]
-    gpu: int | None
-    address: int
-    bytes: int
+    # made for every argument of every launch, hence no dataclass; the shape and the reach are asked for rarely
+    __slots__ = ("address", "dtype", "gpu", "itemsize", "library", "owner")
+
+    def __init__(self, owner: Any, library: str, dtype: str, itemsize: int, gpu: int | None, address: int) -> None:
+        self.owner, self.library, self.dtype = owner, library, dtype
+        self.itemsize, self.gpu, self.address = itemsize, gpu, address
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        return tuple(self.owner.shape)
+
+    @property
+    def bytes(self) -> int:
+        """From the first element to the end of the last, along the strides."""
+        steps = self.owner.stride() if self.library == "torch" else self.owner.strides
+        scale = self.itemsize if self.library == "torch" else 1
+        if 0 in self.shape:
+            return 0
+        return sum((size - 1) * step * scale for size, step in zip(self.shape, steps, strict=True)) + self.itemsize
 
     def describe(self) -> str:
         """In words, for messages: `a float32 numpy array of shape (3, 4)`."""
@@ -40,36 +50,41 @@ class Array:
 
 def as_array(value: Any) -> Array | None:
     """`value` seen as an array, or None if it is none. Imports neither torch nor CuPy."""
-    torch, cupy = sys.modules.get("torch"), sys.modules.get("cupy")
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return _from_torch(value, torch)
     if isinstance(value, np.ndarray):
         return _from_numpy_like(value, "numpy", value.ctypes.data, None)
-    if torch is not None and isinstance(value, torch.Tensor):
-        return _from_torch(value)
+    cupy = sys.modules.get("cupy")
     if cupy is not None and isinstance(value, cupy.ndarray):
         return _from_numpy_like(value, "cupy", value.data.ptr, value.device.id)
     return None
 
 
 def _from_numpy_like(value: Any, library: str, address: int, gpu: int | None) -> Array:
-    reach = _reach(value.shape, value.strides, value.itemsize, library)
-    return Array(value, library, value.dtype.name, value.itemsize, tuple(value.shape), gpu, address, reach)
-
-
-def _from_torch(value: Any) -> Array:
-    if value.device.type not in ("cpu", "cuda"):
-        raise TypeError(f"kernels take tensors on the CPU or an NVIDIA GPU, not on {value.device}")
-    if value.layout is not sys.modules["torch"].strided:
-        raise TypeError(f"kernels take dense tensors; pass the parts of a {value.layout} tensor one by one")
-    size = value.element_size()
-    reach = _reach(tuple(value.shape), tuple(step * size for step in value.stride()), size, "torch")
-    gpu = (value.device.index or 0) if value.device.type == "cuda" else None
-    dtype = str(value.dtype).removeprefix("torch.")
-    return Array(value, "torch", dtype, size, tuple(value.shape), gpu, value.data_ptr(), reach)
-
-
-def _reach(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int, library: str) -> int:
-    if 0 in shape:
-        return 0
-    if any(step < 0 and size > 1 for size, step in zip(shape, strides, strict=True)):
+    if any(step < 0 and size > 1 for size, step in zip(value.shape, value.strides, strict=True)):
         raise TypeError(f"a {library} array with a negative stride has no first address to pass; copy it first")
-    return sum((size - 1) * step for size, step in zip(shape, strides, strict=True)) + itemsize
+    return Array(value, library, _numpy_name(value.dtype), value.itemsize, gpu, address)
+
+
+def _from_torch(value: Any, torch: Any) -> Array:
+    if value.layout is not torch.strided:
+        raise TypeError(f"kernels take dense tensors; pass the parts of a {value.layout} tensor one by one")
+    if value.is_cuda:
+        gpu = value.get_device()
+    elif value.is_cpu:
+        gpu = None
+    else:
+        raise TypeError(f"kernels take tensors on the CPU or an NVIDIA GPU, not on {value.device}")
+    name, itemsize = _torch_name(value.dtype)
+    return Array(value, "torch", name, itemsize, gpu, value.data_ptr())
+
+
+@functools.cache
+def _numpy_name(dtype: np.dtype) -> str:
+    return dtype.name
+
+
+@functools.cache
+def _torch_name(dtype: Any) -> tuple[str, int]:
+    return str(dtype).removeprefix("torch."), dtype.itemsize

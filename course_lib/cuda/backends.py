@@ -25,7 +25,8 @@ class Setting:
     time_limit: float = 30.0
 
 
-_setting: contextvars.ContextVar[Setting] = contextvars.ContextVar("cuda_setting", default=Setting())
+NOTHING_SET = Setting()
+_setting: contextvars.ContextVar[Setting] = contextvars.ContextVar("cuda_setting", default=NOTHING_SET)
 
 
 @contextlib.contextmanager

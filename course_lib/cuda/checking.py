@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from course_lib.cuda.arguments import bind
 from course_lib.cuda.explanations import explain
 from course_lib.cuda.geometry import check_shared, triple
 from course_lib.cuda.host_compile import build_program
@@ -42,9 +41,10 @@ def check(
                 this one.
     orders      how many orders of threads and blocks to try: forward, then reverse, then random ones.
 
-    The arrays that are passed in are not changed. Run small sizes: watching costs about a hundredfold.
+    The arrays that are passed in are not changed. Arrays have to be pointer parameters: one whose address stands in a
+    struct is not known to be an array. Run small sizes: watching costs about a hundredfold.
     """
-    bound = bind(kernel.signature, args)
+    bound = kernel.bind(args)
     grid, block = triple(grid, "grid"), triple(block, "block")
     shared_mem = check_shared(shared_mem)
     program = build_program(kernel.source, kernel.name, kernel.options, checked=True)

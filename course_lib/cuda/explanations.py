@@ -145,7 +145,8 @@ class _Words:
         if kind == "divergence":
             return self.divergence(at, place, other or Place(), details)
         if kind == "undefined lane":
-            message = f"{place}\n{details} takes the value of lane {at % 32}, which does not take part: the value is undefined."
+            what = f"takes the value of lane {at % 32}, which does not take part: the value is undefined."
+            message = f"{place}\n{details} {what}"
             return Finding("undefined lane", message, place=place)
         return self.pointer(kind, at, touched, place, other, details)
 
@@ -173,7 +174,7 @@ class _Words:
         if where == "dynamic" and total == 0:
             what = f"{name}, extern __shared__ memory, of which the launch gave none (shared_mem=0)"
         elif where == "dynamic":
-            what = f"byte {offset} of {name}, which has the {total} bytes of shared memory that the launch gave (shared_mem={total})"
+            what = f"byte {offset} of {name}, which has the {total} bytes that the launch gave (shared_mem={total})"
         elif array is not None and "," not in name:
             what = (
                 f"{name}[{index}]; {name} has {total // step} elements, 0 to {total // step - 1}"
@@ -181,7 +182,7 @@ class _Words:
                 else f"{name}[{index}]; {name} is empty"
             )
         elif where == "shared":
-            what = f"byte {offset} of the shared variable {name}, which has {total} bytes (element {index} of {total // step})"
+            what = f"byte {offset} of {name}, a shared variable of {total} bytes (element {index} of {total // step})"
         else:
             what = f"byte {offset} of {name}, which has {total} bytes"
         return Finding(f"out-of-bounds {verb}", f"{place}\n{verb}s {what}.", name, index, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +23,12 @@ class LaunchError(RuntimeError):
 
 def triple(size: Any, what: str) -> tuple[int, int, int]:
     """(x, y, z) of a grid or a block given as a number or as up to three of them."""
-    numbers = [size] if not isinstance(size, Sequence) else list(size)
+    return _checked(tuple(size) if isinstance(size, Sequence) else (size,), what)
+
+
+@functools.lru_cache(maxsize=4096)  # a program launches with a few sizes, very often
+def _checked(numbers: tuple[Any, ...], what: str) -> tuple[int, int, int]:
+    size = numbers if len(numbers) > 1 else numbers[0] if numbers else ()
     if not 1 <= len(numbers) <= 3 or any(isinstance(n, bool) or int(n) != n for n in numbers):
         raise LaunchError(f"{what} is one to three whole numbers, such as (4, 2), not {size!r}")
     x, y, z = [int(n) for n in [*numbers, 1, 1][:3]]

@@ -63,9 +63,11 @@ def cuda_include_folders(major: int) -> list[Path]:
     """
     folders = [folder for folder in _candidates(major) if folder.is_dir()]
     toolkit = next((folder for folder in folders if _version(folder) == major), None)
-    chosen = [
-        folder for folder in folders if toolkit and (folder == toolkit or folder.parent.parent == toolkit.parent.parent)
-    ]
+    if toolkit is None:
+        return []
+    # before CUDA 13 each wheel has a folder of its own: they belong together
+    wheels = [folder for folder in folders if folder.parent.parent == toolkit.parent.parent and folder != toolkit]
+    chosen = [toolkit, *(wheels if toolkit.parent.name == "cuda_runtime" else [])]
     return [place for folder in chosen for place in (folder, folder / "cccl") if place.is_dir()]
 
 
@@ -75,8 +77,9 @@ def _candidates(major: int) -> Iterator[Path]:
         yield Path(place) / f"cu{major}" / "include"  # one folder for all wheels, since CUDA 13
         for wheel in ("cuda_runtime", "cuda_cccl", "cuda_nvcc"):
             yield Path(place) / wheel / "include"
-    for variable in ("CUDA_PATH", "CUDA_HOME"):
+    for variable in ("CUDA_PATH", "CUDA_HOME", "CONDA_PREFIX"):
         if os.environ.get(variable):
+            yield Path(os.environ[variable]) / "targets" / "x86_64-linux" / "include"
             yield Path(os.environ[variable]) / "include"
     yield Path(f"/usr/local/cuda-{major}/include")
     yield Path("/usr/local/cuda/include")

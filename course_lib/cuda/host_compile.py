@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import sys
 from collections.abc import Sequence
@@ -14,17 +15,20 @@ from course_lib.cuda.device_variables import device_variables, mark_variables
 from course_lib.cuda.shared_declarations import rewrite_shared
 from course_lib.cuda.source import INCLUDE, Source
 from course_lib.cuda.source_text import blank_comments
+from course_lib.native.cache import digest
 
 __all__ = ["build_kernel", "build_runtime", "host_compiler"]
 
 HOST = Path(__file__).parent / "host"
 # No C++ library at run time, so that zig need not build one; no exceptions, as on the GPU
 BARE = ("-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fvisibility=hidden")
+# clang for arm64 knows no -march=native
+THIS_PROCESSOR = "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
 # Kernels look at one memory through several types (float4 over float): C++ forbids it, CUDA code relies on it
 KERNEL = (
     "-w",
     "-O3",
-    "-march=native",
+    THIS_PROCESSOR,
     "-ffp-contract=fast",
     "-fno-math-errno",
     "-fno-trapping-math",
@@ -46,13 +50,18 @@ def host_compiler() -> native.Compiler:
 
 
 def build_runtime() -> Path:
-    """The runner as a library, shared by all kernels of the process."""
+    """The runner: a library that all kernels of the process share; for Apple an object that is linked into each.
+
+    Shared, because its thread-local pointer is placed where programs have little room (STATIC_TLS above).
+    """
     compiler = host_compiler()
+    shared = ("-shared", "-pthread", f"-Wl,-soname,{_soname(compiler)}")
     return native.build(
         HOST / "runtime" / "runtime.cpp",
         "c++",
         flags=(*BARE, "-std=c++17", f"-I{HOST}", *STATIC_TLS),
-        links=("-shared", "-pthread", *_soname(compiler)),
+        links=("-c",) if compiler.for_apple else shared,
+        suffix=".o" if compiler.for_apple else ".so",
         link_language="c",
         compiler=compiler,
         name="cuda-runtime",
@@ -173,7 +182,7 @@ def _watched(compiler: native.Compiler) -> list[str]:
     }
     lines = ["-g1", "-gdwarf-4"]  # an old, simple form of the line table: line_table.py reads it
     undefined = ["-fno-sanitize=undefined"] if compiler.family == "zig" else []  # zig's default when not optimising
-    quiet = ["-w", "-O0", "-march=native", "-fno-strict-aliasing", "-ffp-contract=off"]
+    quiet = ["-w", "-O0", THIS_PROCESSOR, "-fno-strict-aliasing", "-ffp-contract=off"]
     return [*quiet, *lines, *undefined, "-fsanitize=thread", *volatile[compiler.family]]
 
 
@@ -181,8 +190,11 @@ def _file_name(kernel: str) -> str:
     return re.sub(r"\W+", "_", kernel)[:40]
 
 
-def _soname(compiler: native.Compiler) -> tuple[str, ...]:
-    return () if compiler.for_apple else ("-Wl,-soname,libcourse_cuda_runtime.so",)
+def _soname(compiler: native.Compiler) -> str:
+    """The name under which a kernel finds the runner that it was linked with, and not another compiler's."""
+    files = sorted(file for file in HOST.rglob("*") if file.suffix in (".hpp", ".cpp"))
+    key = digest(compiler.version, *compiler.command, *BARE, *(file.read_bytes() for file in files))
+    return f"libcourse_cuda_runtime-{key}.so"
 
 
 def _only_what_is_used(compiler: native.Compiler) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ class HostKernel:
     def __init__(self, source: Source, name: str, options: Sequence[str]) -> None:
         runtime = build_runtime()
         self.name = name
-        self.library = HostLibrary(build_kernel(source, name, options, runtime), load_runtime(runtime))
+        file = build_kernel(source, name, options, runtime)
+        self.library = HostLibrary(file, load_runtime(file if runtime.suffix == ".o" else runtime))
 
     def launch(
         self, grid: tuple[int, int, int], block: tuple[int, int, int], bound: Sequence[Bound], shared_mem: int

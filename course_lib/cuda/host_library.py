@@ -78,8 +78,8 @@ class HostLibrary:
 
 @functools.cache
 def load_runtime(file: Path) -> ctypes.CDLL:
-    """The runner, loaded once for the process and visible to the kernels loaded after it."""
-    library = ctypes.CDLL(str(file), mode=ctypes.RTLD_GLOBAL)
+    """The runner, loaded before the kernels that name it. A kernel that was linked with it is its own runner."""
+    library = ctypes.CDLL(str(file))
     library.host_launch.argtypes = [POINTER(Launch)]
     library.host_launch.restype = c_int
     library.host_release.argtypes = [POINTER(Launch)]

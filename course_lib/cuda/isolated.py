@@ -21,6 +21,7 @@ from course_lib.cuda.job import Buffer, group, read_back, write_job
 
 __all__ = ["Outcome", "died_in_words", "run_isolated", "run_program"]
 
+RUNNER_CODES = (64, 65, 71)  # host/runtime/isolated.cpp: wrong call, unreadable job, unwritable report
 GRACE = 2.0  # seconds between the limit that the process keeps itself and the one that ends it
 SIGNALS = {
     signal.SIGSEGV: "an access to memory that does not exist (segmentation fault)",
@@ -155,7 +156,9 @@ def died_in_words(outcome: Outcome, grid: tuple[int, int, int], block: tuple[int
         b, t = int(died[3]), int(died[4])
         where = f" in thread {unflatten(t, block)} of block {unflatten(b, grid)}"
     if outcome.timed_out:
-        return f"did not finish within {seconds:g} s: a loop that never ends?" + (f" Last seen{where}" if where else "")
+        return f"did not finish within {seconds:g} s: a loop that never ends, or too much work for that time." + (
+            f" Last seen{where}" if where else ""
+        )
     if died and int(died[2]):
         return f"ran out of stack{where}: recursion without an end, or local arrays beyond 256 KB"
     if outcome.signal:
@@ -163,6 +166,8 @@ def died_in_words(outcome: Outcome, grid: tuple[int, int, int], block: tuple[int
         return f"was stopped by {name}{where}"
     if outcome.code == 70:
         return "could not run: not enough memory"
+    if outcome.code in RUNNER_CODES and not outcome.records:
+        return f"could not run: the program around it gave up (code {outcome.code}); is the temporary folder full?"
     return f"ended its process with exit code {outcome.code}: a kernel cannot call exit()"
 
 

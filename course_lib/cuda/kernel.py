@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.cuda import backends
-from course_lib.cuda.arguments import Bound, bind
+from course_lib.cuda.arguments import Binder, Bound
 from course_lib.cuda.geometry import check_shared, triple
 from course_lib.cuda.host_kernel import HostKernel
 from course_lib.cuda.signature import Signature, parse
@@ -51,6 +51,7 @@ class Kernel:
         self.signature = signature
         self.options = options
         self.backend = backend
+        self.bind = Binder(signature)
         self._host: HostKernel | None = None
         self._gpu: Any = None
 
@@ -73,7 +74,7 @@ class Kernel:
         On the GPU the launch is put on torch's current stream and returns at once; on the host it returns when the
         kernel is done.
         """
-        bound = bind(self.signature, args)
+        bound = self.bind(args)
         grid, block = triple(grid, "grid"), triple(block, "block")
         shared_mem = check_shared(shared_mem)
         if self._choose(bound) == "cuda":

@@ -96,12 +96,10 @@ def _kernels(code: str) -> list[tuple[str, str, str]]:
 def _template_before(code: str, position: int) -> str:
     """The parameters of `template <...>` in front of the declaration, or ""."""
     start = max(code.rfind(end, 0, position) for end in ";}")
-    match = None
-    for match in re.finditer(r"\btemplate\s*<", code[start + 1 : position]):
-        pass
-    if match is None:
+    marks = list(re.finditer(r"\btemplate\s*<", code[start + 1 : position]))
+    if not marks:
         return ""
-    opening = start + 1 + match.end() - 1
+    opening = start + marks[-1].end()
     return code[opening + 1 : closing(code, opening)]
 
 

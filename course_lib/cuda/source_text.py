@@ -52,7 +52,7 @@ def split_top(text: str, *, keep_empty: bool = False) -> list[str]:
     for k, character in enumerate(text):
         if character in OPENING:
             depth += 1
-        elif character in CLOSING and not text[k - 1 : k + 1] == "->":
+        elif character in CLOSING and text[k - 1 : k + 1] != "->":
             depth -= 1
         elif character == "," and depth == 0:
             pieces.append(text[start:k])

@@ -32,7 +32,7 @@ def on_host(bound: Sequence[Bound], *, back: bool = True) -> Iterator[list[Bound
         if argument.array.address not in copies:
             copies[argument.array.address] = (owner, owner.cpu() if argument.array.library == "torch" else owner.get())
         array = as_array(copies[argument.array.address][1])
-        local.append(replace(argument, array=array, data=array.address.to_bytes(8, "little")))
+        local.append(replace(argument, array=array, value=array.address))
     yield local
     for original, copy in copies.values() if back else ():
         if hasattr(original, "copy_"):

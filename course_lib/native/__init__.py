@@ -8,8 +8,8 @@
 Compiled files are kept in a per-user cache, so the same source is compiled once.
 """
 
-from course_lib.native.compilation import build, compile_c, compile_cpp
 from course_lib.native.cache import cache_folder
+from course_lib.native.compilation import build, compile_c, compile_cpp
 from course_lib.native.compiler import Compiler, NoCompiler, find_compiler
 from course_lib.native.messages import CompileError
 

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import platform
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -71,8 +70,3 @@ def processor() -> str:
             if line.startswith(("flags", "Features")):
                 return platform.machine() + line
     return platform.machine() + platform.processor()
-
-
-def clear() -> None:
-    """Delete every compiled file."""
-    shutil.rmtree(cache_folder(), ignore_errors=True)

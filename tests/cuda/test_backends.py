@@ -1,6 +1,7 @@
 """Where a kernel runs: by its arguments, or by force."""
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from course_lib import cuda
 from course_lib.cuda import backends
 from course_lib.cuda.arguments import Bound, bind
+from course_lib.cuda.arrays import Array
 from course_lib.cuda.geometry import check_shared, triple
 from course_lib.cuda.signature import parse
 
@@ -15,9 +17,8 @@ SOURCE = "__global__ void k(float* x, float* y, int n) { if (threadIdx.x < n) y[
 
 
 def on_gpu(bound, device=0):
-    from dataclasses import replace
-
-    return replace(bound, array=replace(bound.array, gpu=device))
+    array = bound.array
+    return replace(bound, array=Array(array.owner, "torch", array.dtype, array.itemsize, device, array.address))
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_the_arrays_decide(bound):
     x, y, n = bound
     assert backends.choose("k", bound, None) == "host"
     assert backends.choose("k", [on_gpu(x), on_gpu(y), n], None) == "cuda"
-    assert backends.choose("k", [Bound(n.parameter, None, b"")], None) == "host"
+    assert backends.choose("k", [Bound(n.parameter, None, 3, "i")], None) == "host"
     with pytest.raises(cuda.ArgumentError, match="x on the GPU, y in the computer's memory"):
         backends.choose("k", [on_gpu(x), y, n], None)
 

@@ -49,7 +49,8 @@ def resources(**changes):
 def test_a_line_is_read(tmp_path):
     path = tmp_path / "k.cu"
     path.write_text(
-        '// expect kernel="k<64, float>" arch=80+ registers<=40 spills=8 shared=512 ptx="mma.sync" ptx=st.shared options=-DX=1\n'
+        '// expect kernel="k<64, float>" arch=80+ registers<=40 spills=8 shared=512 ptx="mma.sync" ptx=st.shared '
+        "options=-DX=1\n"
         "// what to expect of this kernel: nothing\n"
         "  // expect kernel=small arch=75,90a\n"
     )

@@ -51,7 +51,9 @@ def test_host_and_gpu_agree_for_gpu_arrays(rng):
 
 def test_constants_and_cupy_arrays(rng):
     cupy = pytest.importorskip("cupy")
-    source = "__constant__ float w[3];\n__device__ int calls;\n__global__ void k(float* x) { x[threadIdx.x] = w[threadIdx.x]; atomicAdd(&calls, 1); }"
+    source = """__constant__ float w[3];
+    __device__ int calls;
+    __global__ void k(float* x) { x[threadIdx.x] = w[threadIdx.x]; atomicAdd(&calls, 1); }"""
     kernel = cuda.compile(source, "k", backend="cuda")
     kernel.variable("w").view(cupy.float32)[:] = cupy.array([1, 2, 3], cupy.float32)
     x = cupy.zeros(3, cupy.float32)
@@ -61,7 +63,11 @@ def test_constants_and_cupy_arrays(rng):
 
 
 def test_the_current_torch_stream_is_used():
-    source = "__global__ void k(float* x) { long long start = clock64(); while (clock64() - start < 200000000) ; x[0] += 1; }"
+    source = """__global__ void k(float* x) {
+        long long start = clock64();
+        while (clock64() - start < 200000000) ;
+        x[0] += 1;
+    }"""
     kernel = cuda.compile(source, "k", backend="cuda")
     x = torch.zeros(1, device="cuda")
     torch.cuda.synchronize()
@@ -76,7 +82,12 @@ def test_the_current_torch_stream_is_used():
 
 
 def test_shared_memory_beyond_48_kilobytes():
-    source = "__global__ void k(int* x, int n) { extern __shared__ int s[]; for (int i = threadIdx.x; i < n; i += blockDim.x) s[i] = i; __syncthreads(); x[0] = s[n - 1]; }"
+    source = """__global__ void k(int* x, int n) {
+        extern __shared__ int s[];
+        for (int i = threadIdx.x; i < n; i += blockDim.x) s[i] = i;
+        __syncthreads();
+        x[0] = s[n - 1];
+    }"""
     kernel = cuda.compile(source, "k", backend="cuda")
     most = torch.cuda.get_device_properties(0).shared_memory_per_block_optin
     x = torch.zeros(1, dtype=torch.int32, device="cuda")
@@ -99,8 +110,12 @@ def test_arrays_in_the_wrong_place():
 
 def test_structures_and_scalars_arrive_as_on_the_host():
     source = """struct P { char c; double d; };
-    __global__ void k(double* x, P p, short s, unsigned char b, float f, long long n) { x[0] = p.c; x[1] = p.d; x[2] = s; x[3] = b; x[4] = f; x[5] = n; }"""
-    value = np.array((7, 2.5), np.dtype({"names": ["c", "d"], "formats": ["i1", "f8"], "offsets": [0, 8], "itemsize": 16}))[()]
+    __global__ void k(double* x, P p, short s, unsigned char b, float f, long long n) {
+        x[0] = p.c; x[1] = p.d; x[2] = s; x[3] = b; x[4] = f; x[5] = n;
+    }"""
+    value = np.array(
+        (7, 2.5), np.dtype({"names": ["c", "d"], "formats": ["i1", "f8"], "offsets": [0, 8], "itemsize": 16})
+    )[()]
     kernel = cuda.compile(source, "k")
     for x in (torch.zeros(6, dtype=torch.float64), torch.zeros(6, dtype=torch.float64, device="cuda")):
         kernel(1, 1, (x, value, -3, 200, 0.5, 2**40))

@@ -78,8 +78,8 @@ def test_every_form_of_shared_declaration():
         plain[t] = T(t);
         pairs[t] = {t, 0.5f};
         __syncthreads();
-        out[t] = pointer[n - 1 - t] + single + T(pairs[(t + 1) % n].a) + T(flag) + T(both.x[1]) + T(raw[15]) + T(lined[2]) +
-                 T(two_lines[1][3]) + T(dynamic[N - 1]);
+        out[t] = pointer[n - 1 - t] + single + T(pairs[(t + 1) % n].a) + T(flag) + T(both.x[1]) + T(raw[15]) +
+                 T(lined[2]) + T(two_lines[1][3]) + T(dynamic[N - 1]);
         if (t == 0) out[n] = T(((size_t)raw % 16 == 0) && ((size_t)lined % 32 == 0));
     }"""
     out = np.zeros(33)
@@ -102,7 +102,12 @@ def test_shared_memory_belongs_to_one_block():
 
 
 def test_shared_memory_starts_as_nan_in_every_block():
-    source = "__global__ void k(float* out) { __shared__ float s[8]; extern __shared__ float d[]; out[blockIdx.x] = s[3] * d[1]; s[3] = d[1] = 1; }"
+    source = """__global__ void k(float* out) {
+        __shared__ float s[8];
+        extern __shared__ float d[];
+        out[blockIdx.x] = s[3] * d[1];
+        s[3] = d[1] = 1;
+    }"""
     out = np.zeros(50, np.float32)
     compiled(source)(50, 1, (out,), shared_mem=8)
     assert np.isnan(out).all()
@@ -167,7 +172,9 @@ def test_templates_overloads_and_names_in_namespaces():
     source = """
     namespace ops {
         struct Twice { __device__ float operator()(float x) const { return 2 * x; } };
-        template <class Op, int n = 3> __global__ void apply(float* x, Op op) { if (threadIdx.x < n) x[threadIdx.x] = op(x[threadIdx.x]); }
+        template <class Op, int n = 3> __global__ void apply(float* x, Op op) {
+            if (threadIdx.x < n) x[threadIdx.x] = op(x[threadIdx.x]);
+        }
         template <typename T> __global__ void fill(T* x, T value) { x[threadIdx.x] = value; }
     }"""
     x = np.ones(4, np.float32)
@@ -184,7 +191,8 @@ def test_struct_arguments():
     class Shape(ctypes.Structure):
         _fields_ = (("rows", ctypes.c_int), ("scale", ctypes.c_double))
 
-    source = "struct Shape { int rows; double scale; };\n__global__ void k(double* x, Shape s, const Shape t) { x[0] = s.rows * t.scale; }"
+    source = """struct Shape { int rows; double scale; };
+    __global__ void k(double* x, Shape s, const Shape t) { x[0] = s.rows * t.scale; }"""
     kernel = compiled(source)
     x = np.zeros(1)
     kernel(1, 1, (x, Shape(3, 0.5), Shape(9, 1.5)))
@@ -214,7 +222,11 @@ def test_an_in_process_failure_is_an_error_with_thread_and_block():
 
 
 def test_a_deadlock_is_an_error_and_the_next_launch_works():
-    source = "__global__ void k(int* x, int n) { if (threadIdx.x < n) __syncthreads(); else __shfl_sync(~0u, 1, 0); x[0] += 1; }"
+    source = """__global__ void k(int* x, int n) {
+        if (threadIdx.x < n) __syncthreads();
+        else __shfl_sync(~0u, 1, 0);
+        x[0] += 1;
+    }"""
     kernel = compiled(source)
     x = np.zeros(1, np.int32)
     with pytest.raises(

@@ -139,12 +139,15 @@ def test_activemask_is_the_lanes_of_one_branch():
 def test_a_warp_that_is_not_full():
     source = """__global__ void k(int* out, int n) {
         int sum = threadIdx.x;
-        for (int m = 16; m; m /= 2) { int other = __shfl_xor_sync(0xffffffffu, sum, m); if ((threadIdx.x ^ m) < n) sum += other; }
-        out[threadIdx.x] = __popc(__ballot_sync(0xffffffffu, 1));
+        for (int m = 16; m; m /= 2) {
+            int other = __shfl_down_sync(0xffffffffu, sum, m);
+            if (threadIdx.x + m < n) sum += other;
+        }
+        out[threadIdx.x] = threadIdx.x % 32 ? __popc(__ballot_sync(0xffffffffu, 1)) : sum + 0 * __ballot_sync(~0u, 1);
     }"""
     out = np.zeros(41, np.int32)
     cuda.compile(source, "k", backend="host")(1, 41, (out, 41))
-    np.testing.assert_array_equal(out, [32] * 32 + [9] * 9)
+    np.testing.assert_array_equal(out, [sum(range(32)), *[32] * 31, sum(range(32, 41)), *[9] * 8])
 
 
 def test_lanes_that_returned_are_not_waited_for():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from course_lib import cuda
+from course_lib import cuda, native
 
 SOURCE = """
 #include "ldmatrix.cuh"
@@ -65,6 +65,28 @@ def test_cp_async(size, valid):
     # what is not valid is not read: the source may end there
     report = cuda.check(kernel, 1, 32, (x[: valid * size].copy(), y, valid))
     assert report.ok, str(report)
+
+
+def test_the_pipeline_primitives():
+    source = """#include <cuda_pipeline.h>
+    __global__ void k(const float4* x, float4* y) {
+        __shared__ float4 s[32];
+        __pipeline_memcpy_async(&s[threadIdx.x], &x[threadIdx.x], sizeof(float4));
+        __pipeline_commit();
+        __pipeline_wait_prior(0);
+        __syncthreads();
+        y[threadIdx.x] = s[31 - threadIdx.x];
+    }"""
+    x, y = np.arange(128, dtype=np.float32), np.zeros(128, np.float32)
+    kernel = cuda.compile(source, "k", backend="host")
+    kernel(1, 32, (x, y))
+    np.testing.assert_array_equal(y, x.reshape(32, 4)[::-1].ravel())
+    assert cuda.check(kernel, 1, 32, (x, y)).ok
+
+
+def test_wmma_is_refused_with_the_way_out():
+    with pytest.raises(native.CompileError, match=r"use mma.cuh and ldmatrix.cuh"):
+        cuda.compile("#include <mma.h>\n__global__ void k() {}", "k", backend="host")
 
 
 def test_rows_have_to_be_aligned():

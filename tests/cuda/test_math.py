@@ -11,9 +11,11 @@ def run(source, *arguments, name="k", grid=1, block=1):
 
 
 def test_bit_functions(rng):
-    source = """__global__ void k(const unsigned* x, const unsigned long long* y, unsigned* out, unsigned long long* wide, int n) {
+    source = """typedef unsigned long long ull;
+    __global__ void k(const unsigned* x, const ull* y, unsigned* out, ull* wide, int n) {
         for (int i = 0; i < n; ++i) {
-            out[i] = __popc(x[i]); out[n + i] = __clz(x[i]); out[2 * n + i] = __ffs(x[i]); out[3 * n + i] = __brev(x[i]);
+            out[i] = __popc(x[i]); out[n + i] = __clz(x[i]);
+            out[2 * n + i] = __ffs(x[i]); out[3 * n + i] = __brev(x[i]);
             out[4 * n + i] = __popcll(y[i]); out[5 * n + i] = __clzll(y[i]); out[6 * n + i] = __ffsll(y[i]);
             wide[i] = __brevll(y[i]);
             out[7 * n + i] = __umulhi(x[i], x[i] ^ 0x5a5a5a5a); out[8 * n + i] = __mulhi((int)x[i], -7);
@@ -87,8 +89,10 @@ def test_float_intrinsics():
     source = """__global__ void k(const float* x, float* out, int n) {
         for (int i = 0; i < n; ++i) {
             const float v = x[i];
-            out[i] = __expf(v); out[n + i] = __logf(fabsf(v)); out[2 * n + i] = rsqrtf(fabsf(v)); out[3 * n + i] = __fdividef(v, 3.0f);
-            out[4 * n + i] = __saturatef(v); out[5 * n + i] = fmaf(v, v, -v); out[6 * n + i] = __frcp_rn(v); out[7 * n + i] = min(v, 0.5f);
+            out[i] = __expf(v); out[n + i] = __logf(fabsf(v));
+            out[2 * n + i] = rsqrtf(fabsf(v)); out[3 * n + i] = __fdividef(v, 3.0f);
+            out[4 * n + i] = __saturatef(v); out[5 * n + i] = fmaf(v, v, -v);
+            out[6 * n + i] = __frcp_rn(v); out[7 * n + i] = min(v, 0.5f);
             out[8 * n + i] = fmaxf(v, NAN); out[9 * n + i] = __int_as_float(__float_as_int(v) ^ 0x80000000);
             out[10 * n + i] = __powf(fabsf(v), 1.5f); out[11 * n + i] = exp10f(v); out[12 * n + i] = normcdff(v);
         }
@@ -110,7 +114,8 @@ def test_roundings_and_saturation():
         for (int k = 0; k < n; ++k) {
             out[k] = __float2int_rn(x[k]); out[n + k] = __float2int_rz(x[k]); out[2 * n + k] = __float2int_rd(x[k]);
             out[3 * n + k] = __float2int_ru(x[k]); u[k] = __float2uint_rn(x[k]);
-            f[k] = __int2float_rn(i[k]); f[n + k] = __int2float_rz(i[k]); f[2 * n + k] = __int2float_rd(i[k]); f[3 * n + k] = __int2float_ru(i[k]);
+            f[k] = __int2float_rn(i[k]); f[n + k] = __int2float_rz(i[k]);
+            f[2 * n + k] = __int2float_rd(i[k]); f[3 * n + k] = __int2float_ru(i[k]);
         }
     }"""
     x = np.array([0.5, 1.5, -2.5, 2.7, -2.7, 3e9, -3e9, np.nan, np.inf], np.float32)
@@ -177,14 +182,26 @@ def test_other_atomics():
     assert 1 <= x[6] <= 25
 
 
+def test_min_and_max_beside_those_of_std():
+    source = """#include <algorithm>
+    using namespace std;
+    __global__ void k(float* x, int n, unsigned u, long long l) {
+        x[0] = min(n, 3) + max(u, 5u); x[1] = max(x[1], 2.5f); x[2] = min(l, 7LL);
+        x[3] = fmaxf(min(2, 1.5f), max(-1.0, n)); x[4] = ::max(n, 1u); x[5] = min(NAN, 3.0f);
+    }"""
+    x = np.zeros(6, np.float32)
+    run(source, x, -2, 4, 2**40)
+    np.testing.assert_array_equal(x, np.float32([-2 + 5, 2.5, 7, 1.5, 4294967294, 3]))
+
+
 def test_vector_types():
     source = """__global__ void k(const float4* a, const uchar4* b, float2* out, int* sizes) {
         float4 v = a[1];
         const uchar4 c = b[0];
         out[0] = make_float2(v.x + v.w, c.x + c.w);
         out[1] = {v.y, float(make_int3(1, 2, 3).z)};
-        sizes[0] = sizeof(float3); sizes[1] = alignof(float4); sizes[2] = sizeof(double4); sizes[3] = alignof(int2); sizes[4] = alignof(short4);
-        sizes[5] = sizeof(ulonglong2);
+        sizes[0] = sizeof(float3); sizes[1] = alignof(float4); sizes[2] = sizeof(double4);
+        sizes[3] = alignof(int2); sizes[4] = alignof(short4); sizes[5] = sizeof(ulonglong2);
         dim3 d(4, 2);
         sizes[6] = d.x * d.y * d.z;
     }"""

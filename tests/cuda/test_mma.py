@@ -212,7 +212,7 @@ def test_the_gpu_agrees_with_the_host(rng, name):
     run(name, a, b, c, out)
     on_gpu = cupy.zeros((32, size), sums)
     kernel = cuda.compile(SOURCE, f"run_{name}", backend="cuda")
-    kernel(1, 32, tuple(cupy.asarray(np.ascontiguousarray(v)) for v in (a, b, c)) + (on_gpu,))
+    kernel(1, 32, (*(cupy.asarray(np.ascontiguousarray(v)) for v in (a, b, c)), on_gpu))
     np.testing.assert_array_equal(out, on_gpu.get())
 
 
@@ -228,6 +228,12 @@ def test_the_gpu_agrees_with_the_host_on_sparse_tiles(rng, kind, selector):
     b = rng.integers(-16, 17, (32, 8)).astype(float)
     ra, rb = pack(bits_of(stored, kind), a_m16n8k16, 4, 16), pack(bits_of(b, kind), b_sparse_m16n8k32, 4, 16)
     out = cupy.zeros((32, 4), cupy.float32)
-    arguments = (cupy.asarray(ra), cupy.asarray(rb), cupy.zeros((32, 4), cupy.float32), cupy.asarray(metadata(places, selector)), out)
+    arguments = (
+        cupy.asarray(ra),
+        cupy.asarray(rb),
+        cupy.zeros((32, 4), cupy.float32),
+        cupy.asarray(metadata(places, selector)),
+        out,
+    )
     cuda.compile(SOURCE, f"run_mma_sp_m16n8k32_{kind}_{selector}", backend="cuda")(1, 32, arguments)
     np.testing.assert_array_equal(collect(out.get(), c_m16n8, (16, 8)), dense @ b)

@@ -198,7 +198,12 @@ def test_spills_and_stack_are_seen():
     assert found.registers <= 32
     assert found.spill_stores > 0
     assert found.spill_loads > 0
-    local = "__global__ void k(int* x, int i) { int a[32]; for (int k = 0; k < 32; ++k) a[k] = x[k]; for (int k = 0; k < i; ++k) a[a[k] & 31] += k; x[0] = a[i]; }"
+    local = """__global__ void k(int* x, int i) {
+        int a[32];
+        for (int k = 0; k < 32; ++k) a[k] = x[k];
+        for (int k = 0; k < i; ++k) a[a[k] & 31] += k;
+        x[0] = a[i];
+    }"""
     assert cuda.inspect(local, "k", "sm_80").stack >= 128
 
 
@@ -215,7 +220,11 @@ def test_headers_that_nvrtc_does_not_have():
     #include <cuda_runtime.h>
     #include <cfloat>
     #include <climits>
-    __global__ void k(uint8_t* x, int64_t n) { float f = FLT_MAX; if (n < INT_MAX) printf("%d\\n", x[n]); x[0] = f > 0; }"""
+    __global__ void k(uint8_t* x, int64_t n) {
+        float f = FLT_MAX;
+        if (n < INT_MAX) printf("%d\\n", x[n]);
+        x[0] = f > 0;
+    }"""
     assert cuda.inspect(source, "k", "sm_80").registers > 0
 
 

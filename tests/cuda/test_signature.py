@@ -11,7 +11,8 @@ def types(text, name, **options):
 
 def test_scalars_and_pointers():
     text = """extern "C" __global__ void __launch_bounds__(256, 2) k(const float* __restrict__ a, unsigned long long n,
-        double* const b, bool c, long unsigned int d, const unsigned char e[], float** f, void *g, size_t h, int8_t *i)"""
+        double* const b, bool c, long unsigned int d, const unsigned char e[], float** f, void *g, size_t h,
+        int8_t *i)"""
     assert types(text, "k") == [
         ("a", "pointer", "float", 8),
         ("n", "integer", "unsigned long long", 8),
@@ -67,7 +68,8 @@ def test_names_that_stand_for_types():
     using real = float;
     #define index_t long long
     typedef float* vector;
-    template <typename T, class Index = int, int tile = 16> __global__ void k(T* a, Index n, real b, uint_t c, index_t d, vector e) {}
+    template <typename T, class Index = int, int tile = 16>
+    __global__ void k(T* a, Index n, real b, uint_t c, index_t d, vector e) {}
     """
     expected = [("integer", "unsigned int"), ("integer", "long long"), ("pointer", "float")]
     for name, first, second in (("k<double>", "double", "int"), ("k<half, long>", "half", "long")):

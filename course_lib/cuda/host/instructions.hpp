@@ -13,7 +13,7 @@ constexpr unsigned whole_warp = 0xffffffffu;
 #if defined(COURSE_CHECKED)
 }  // namespace host
 extern "C" {
-void host_touch(const void* address, size_t bytes);   // a read by this lane, for the checks
+void host_touch(const void* address, size_t bytes);  // a read by this lane, for the checks
 void host_async_copy(void* shared, const void* global, int bytes, int valid);
 void host_async_commit();
 void host_async_wait(int newest);
@@ -21,7 +21,9 @@ void host_async_wait(int newest);
 namespace host {
 inline void touch(const void* address, size_t bytes) { host_touch(address, bytes); }
 // In a check the copy is made as late as the GPU may make it: when the thread waits for it.
-inline void async_copy(void* shared, const void* global, int bytes, bool valid) { host_async_copy(shared, global, bytes, valid); }
+inline void async_copy(void* shared, const void* global, int bytes, bool valid) {
+    host_async_copy(shared, global, bytes, valid);
+}
 inline void async_commit() { host_async_commit(); }
 inline void async_wait(int newest) { host_async_wait(newest); }
 #else
@@ -60,7 +62,8 @@ inline void finish_ldmatrix(void* const* payloads, unsigned) {
 
 inline void ldmatrix(unsigned* d, const void* row, int count, bool transposed) {
     if (int(linear_thread() % 32) < 8 * count) {
-        if (reinterpret_cast<uintptr_t>(row) % 16) host_fail("ldmatrix: the address of a row is not a multiple of 16", "ldmatrix.cuh", 0);
+        if (reinterpret_cast<uintptr_t>(row) % 16)
+            host_fail("ldmatrix: the address of a row is not a multiple of 16", "ldmatrix.cuh", 0);
         touch(row, 16);
     }
     LdMatrix mine = {row, d, count, transposed};
@@ -117,7 +120,7 @@ inline void multiply_tile(void* const* payloads, int words, Multiply multiply) {
 template <class F>
 inline void finish_mma_floats(void* const* payloads, unsigned) {
     multiply_tile<float>(payloads, 8, [](const unsigned* a, const unsigned* b, float c) {
-        double sum = c;   // the products are exact; how the GPU rounds their sum is not specified
+        double sum = c;  // the products are exact; how the GPU rounds their sum is not specified
         for (int word = 0; word < 8; ++word)
             for (int half = 0; half < 32; half += 16)
                 sum += double(F::decode(uint16_t(a[word] >> half))) * double(F::decode(uint16_t(b[word] >> half)));
@@ -208,7 +211,8 @@ inline void mma_m8n8k128_b1_and(int* d, unsigned a, unsigned b, const int* c) {
     host_meet(whole_warp, &mine, finish_mma_bits_small, "mma_m8n8k128_b1_and");
 }
 template <class F>
-inline void mma_sp_m16n8k32(float* d, const unsigned* a, const unsigned* b, const float* c, unsigned positions, int selector) {
+inline void mma_sp_m16n8k32(float* d, const unsigned* a, const unsigned* b, const float* c, unsigned positions,
+                            int selector) {
     Fragments<float> mine = {d, a, b, c, positions, selector};
     host_meet(whole_warp, &mine, finish_mma_sparse<F>, "mma_sp_m16n8k32");
 }

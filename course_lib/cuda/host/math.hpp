@@ -10,7 +10,24 @@
 
 #include "thread.hpp"
 
-// min and max of any two numbers, in the type that C++ would compare them in
+// min and max of two numbers. Not templates for two of one type: a source that says `using namespace std` has
+// templates of these names already. Two types are compared as C++ would compare them.
+#define COURSE_MIN_MAX(T)                                         \
+    constexpr T min(T a, T b) { return b < a ? b : a; }           \
+    constexpr T max(T a, T b) { return a < b ? b : a; }
+COURSE_MIN_MAX(int)
+COURSE_MIN_MAX(unsigned)
+COURSE_MIN_MAX(long)
+COURSE_MIN_MAX(unsigned long)
+COURSE_MIN_MAX(long long)
+COURSE_MIN_MAX(unsigned long long)
+#undef COURSE_MIN_MAX
+// a NaN loses
+inline float min(float a, float b) { return __builtin_fminf(a, b); }
+inline float max(float a, float b) { return __builtin_fmaxf(a, b); }
+inline double min(double a, double b) { return __builtin_fmin(a, b); }
+inline double max(double a, double b) { return __builtin_fmax(a, b); }
+
 template <class A, class B, class = std::enable_if_t<std::is_arithmetic_v<A> && std::is_arithmetic_v<B>>>
 constexpr std::common_type_t<A, B> min(A a, B b) {
     using T = std::common_type_t<A, B>;
@@ -59,7 +76,14 @@ inline float __frsqrt_rn(float x) { return float(1.0 / sqrt(double(x))); }
 // rounding spelled out: one rounding to nearest even, never fused with a neighbour
 template <class T>
 inline T host_rounded(T x) {
-    asm("" : "+m"(x));   // the compiler may not see through it, so it cannot contract across it
+    // the compiler may not see through it, so it cannot contract across it
+#if defined(__x86_64__)
+    asm("" : "+x"(x));
+#elif defined(__aarch64__)
+    asm("" : "+w"(x));
+#else
+    asm("" : "+m"(x));
+#endif
     return x;
 }
 inline float __fadd_rn(float x, float y) { return host_rounded(x + y); }

@@ -39,15 +39,15 @@ inline double fused(float a, float b, float c) {
 #define COURSE_NATIVE_FLOAT16 1
 #endif
 
-struct Float16 {         // 1 sign, 5 exponent, 10 fraction bits
+struct Float16 {  // 1 sign, 5 exponent, 10 fraction bits
     static uint16_t encode(float x) {
 #if defined(COURSE_NATIVE_FLOAT16)
         return x != x ? nan : bits_as<uint16_t>(_Float16(x));
 #else
         const uint32_t bits = bits_as<uint32_t>(x), sign = bits >> 16 & 0x8000, size = bits & 0x7fffffff;
         if (size > 0x7f800000) return nan;
-        if (size >= 0x477ff000) return uint16_t(sign | 0x7c00);               // rounds to infinity
-        if (size >= 0x38800000) {                                              // a normal number
+        if (size >= 0x477ff000) return uint16_t(sign | 0x7c00);  // rounds to infinity
+        if (size >= 0x38800000) {                                // a normal number
             const uint32_t rebased = size - 0x38000000;
             return uint16_t(sign | (rebased + 0xfff + (rebased >> 13 & 1)) >> 13);
         }
@@ -60,7 +60,8 @@ struct Float16 {         // 1 sign, 5 exponent, 10 fraction bits
         return float(bits_as<_Float16>(half));
 #else
         const uint32_t sign = uint32_t(half & 0x8000) << 16, rest = uint32_t(half & 0x7fff) << 13;
-        const float scaled = bits_as<float>(rest) * bits_as<float>(0x77800000u);   // times 2^112: the two biases' difference
+        const float scaled =
+            bits_as<float>(rest) * bits_as<float>(0x77800000u);  // times 2^112: the two biases' difference
         const uint32_t bits = (half & 0x7c00) == 0x7c00 ? rest | 0x7f800000 : bits_as<uint32_t>(scaled);
         return bits_as<float>(sign | bits);
 #endif
@@ -68,7 +69,7 @@ struct Float16 {         // 1 sign, 5 exponent, 10 fraction bits
     static constexpr uint16_t nan = 0x7fff, infinity = 0x7c00, largest = 0x7bff;
 };
 
-struct BFloat16 {        // the upper half of a float: 1 sign, 8 exponent, 7 fraction bits
+struct BFloat16 {  // the upper half of a float: 1 sign, 8 exponent, 7 fraction bits
     static uint16_t encode(float x) {
         const uint32_t bits = bits_as<uint32_t>(x);
         if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fff;
@@ -95,7 +96,9 @@ struct Small {
     operator float() const { return F::decode(bits); }
     float value() const { return F::decode(bits); }
     template <class I, class = std::enable_if_t<std::is_integral_v<I>>>
-    explicit operator I() const { return saturate<I>(truncf(value())); }
+    explicit operator I() const {
+        return saturate<I>(truncf(value()));
+    }
     explicit operator bool() const { return value() != 0; }
 
     Small operator-() const { return of_bits(bits ^ 0x8000); }
@@ -176,7 +179,8 @@ struct Small {
     static Small pick(Small a, Small b, bool first) {
         if (a.is_nan()) return b.is_nan() ? of_bits(F::nan) : b;
         if (b.is_nan()) return a;
-        if (a.value() == b.value() && a.bits != b.bits) return first == (a.value() > b.value()) ? of_bits(a.bits & b.bits) : a;
+        if (a.value() == b.value() && a.bits != b.bits)
+            return first == (a.value() > b.value()) ? of_bits(a.bits & b.bits) : a;
         return first ? a : b;
     }
 };
@@ -188,9 +192,13 @@ struct __attribute__((aligned(4))) SmallPair {
 
     using S = Small<F>;
     template <class Function>
-    static SmallPair each(SmallPair a, Function f) { return {f(a.x), f(a.y)}; }
+    static SmallPair each(SmallPair a, Function f) {
+        return {f(a.x), f(a.y)};
+    }
     template <class Function>
-    static SmallPair each(SmallPair a, SmallPair b, Function f) { return {f(a.x, b.x), f(a.y, b.y)}; }
+    static SmallPair each(SmallPair a, SmallPair b, Function f) {
+        return {f(a.x, b.x), f(a.y, b.y)};
+    }
     static S truth(bool b) { return S(b ? 1.0f : 0.0f); }
 
     SmallPair operator-() const { return {-x, -y}; }
@@ -212,7 +220,9 @@ struct __attribute__((aligned(4))) SmallPair {
     friend SmallPair __h2div(SmallPair a, SmallPair b) { return a / b; }
     friend SmallPair __hadd2_rn(SmallPair a, SmallPair b) { return a + b; }
     friend SmallPair __hmul2_rn(SmallPair a, SmallPair b) { return a * b; }
-    friend SmallPair __hfma2(SmallPair a, SmallPair b, SmallPair c) { return {__hfma(a.x, b.x, c.x), __hfma(a.y, b.y, c.y)}; }
+    friend SmallPair __hfma2(SmallPair a, SmallPair b, SmallPair c) {
+        return {__hfma(a.x, b.x, c.x), __hfma(a.y, b.y, c.y)};
+    }
     friend SmallPair __hfma2_relu(SmallPair a, SmallPair b, SmallPair c) {
         return {__hfma_relu(a.x, b.x, c.x), __hfma_relu(a.y, b.y, c.y)};
     }

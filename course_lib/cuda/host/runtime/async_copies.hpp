@@ -10,10 +10,10 @@ struct AsyncCopy {
     uint32_t site;
 };
 
-struct AsyncCopies {        // of one thread
+struct AsyncCopies {  // of one thread
     AsyncCopy* items;
     int count, capacity;
-    uint32_t group;         // the one that is being filled
+    uint32_t group;  // the one that is being filled
 
     void add(const AsyncCopy& copy) {
         if (count == capacity) {

@@ -5,8 +5,8 @@
 
 inline void release_barrier(Block* block) {
     block->barrier_result = block->barrier_kind == host::barrier_count ? block->true_predicates
-                          : block->barrier_kind == host::barrier_and ? block->true_predicates == block->alive
-                          : block->true_predicates > 0;
+                            : block->barrier_kind == host::barrier_and ? block->true_predicates == block->alive
+                                                                       : block->true_predicates > 0;
     const int waiting = block->arrived;
     block->arrived = block->true_predicates = 0;
     for (int k = 0; k < waiting; ++k) {
@@ -15,7 +15,7 @@ inline void release_barrier(Block* block) {
     }
 }
 
-void on_barrier(Block* block, Thread* thread);           // hooks of the checked build
+void on_barrier(Block* block, Thread* thread);  // hooks of the checked build
 void on_barrier_release(Block* block);
 
 extern "C" __attribute__((visibility("default"))) int host_barrier(int kind, int predicate) {

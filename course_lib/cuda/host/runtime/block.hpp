@@ -7,15 +7,15 @@ enum ThreadState : uint8_t { unstarted, ready, running, at_barrier, in_warp, at_
 
 struct Thread : host::ThreadView {
     Context context;
-    int16_t stack;            // index into the worker's arena, -1 before the start
+    int16_t stack;  // index into the worker's arena, -1 before the start
     ThreadState state;
-    const char* waits_for;    // in words, for messages
-    void* site;               // where it waits: a return address
-    unsigned mask;            // answer of __activemask
+    const char* waits_for;  // in words, for messages
+    void* site;             // where it waits: a return address
+    unsigned mask;          // answer of __activemask
 #if defined(COURSE_CHECKED)
-    uint32_t frames[64];      // call stacks, the current one last: call_stack.hpp
+    uint32_t frames[64];  // call stacks, the current one last: call_stack.hpp
     int depth;
-    uint32_t wait_site;       // where it waits, as a call stack
+    uint32_t wait_site;  // where it waits, as a call stack
 #endif
 };
 
@@ -27,13 +27,13 @@ struct Meeting {
     unsigned mask, arrived;
     host::Finish finish;
     const char* name;
-    bool everyone;            // every lane of the mask must come: one that has returned is missed
+    bool everyone;  // every lane of the mask must come: one that has returned is missed
     void* payload[32];
 };
 
 struct Warp {
-    unsigned live;            // lanes that exist and have not returned
-    int open;                 // how many of `meetings` are in use
+    unsigned live;  // lanes that exist and have not returned
+    int open;       // how many of `meetings` are in use
     Meeting meetings[32];
 };
 
@@ -59,7 +59,7 @@ struct Block : host::BlockView {
     StackArena* arena;
     int thread_count, alive, next_to_start, stacks_used;
     ReadyQueue queue;
-    Context main;             // the worker, to return to when the block is done or has failed
+    Context main;  // the worker, to return to when the block is done or has failed
     // the barrier: how many wait, and what they brought
     int arrived, true_predicates, barrier_kind, barrier_result;
     uint16_t waiting[most_threads];
@@ -69,7 +69,7 @@ struct Block : host::BlockView {
     Thread threads[most_threads];
     Warp warps[most_warps];
 
-    uint32_t random() {       // xorshift32: any spread will do, the same every time
+    uint32_t random() {  // xorshift32: any spread will do, the same every time
         random_state ^= random_state << 13;
         random_state ^= random_state >> 17;
         random_state ^= random_state << 5;

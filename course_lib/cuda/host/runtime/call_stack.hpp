@@ -12,8 +12,8 @@ struct StackNode {
 
 struct CallStacks {
     static constexpr uint32_t capacity = 1 << 20;
-    StackNode* nodes;      // number 0 is the empty stack
-    uint32_t* table;       // open addressing, 0 is free
+    StackNode* nodes;  // number 0 is the empty stack
+    uint32_t* table;   // open addressing, 0 is free
     uint32_t count;
 
     void prepare() {
@@ -26,7 +26,7 @@ struct CallStacks {
         for (uint32_t at = uint32_t(hash >> 43);; at = (at + 1) % (2 * capacity)) {
             const uint32_t found = table[at];
             if (!found) {
-                if (count == capacity) return parent;   // more stacks than fit: the caller stands for its callees
+                if (count == capacity) return parent;  // more stacks than fit: the caller stands for its callees
                 nodes[count] = {address, parent};
                 table[at] = count;
                 return count++;

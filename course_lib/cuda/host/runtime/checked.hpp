@@ -1,6 +1,6 @@
 // The checked build: what the scheduler tells the checks.
 #pragma once
-inline bool atomics_used = false;
+inline bool order_may_matter = false;  // the kernel used atomics or a clock: results may depend on the order by right
 #include "instrumentation.hpp"
 
 #include "async_copies.hpp"
@@ -26,8 +26,10 @@ inline void on_barrier(Block*, Thread* thread) {
 }
 
 inline void report_divergence(Block* block, const Thread* here, const Thread* elsewhere, const char* details) {
-    Stamp other = {history.block, history.now, uint16_t(elsewhere->linear), 0, elsewhere->state == finished ? 0 : elsewhere->wait_site};
-    report("divergence", nullptr, block->thread_count - block->alive, 0, here->linear, here->wait_site, &other, details);
+    Stamp other = {history.block, history.now, uint16_t(elsewhere->linear), 0,
+                   elsewhere->state == finished ? 0 : elsewhere->wait_site};
+    report("divergence", nullptr, block->thread_count - block->alive, 0, here->linear, here->wait_site, &other,
+           details);
 }
 
 // All that are still there have come to a barrier. Was it the same one, and is everybody still there?
@@ -76,8 +78,9 @@ inline bool pause_watching() {
 inline void resume_watching(bool was) { watching = was; }
 
 inline void on_shared_placed(const host::SharedSlot& slot, char* address) {
-    watch_region({address, slot.bytes, address - shared_guard, address + slot.bytes + shared_guard, address - shared_guard,
-                  address + slot.bytes + shared_guard, slot.name, slot.line, region_shared, nullptr, nullptr, nullptr});
+    watch_region({address, slot.bytes, address - shared_guard, address + slot.bytes + shared_guard,
+                  address - shared_guard, address + slot.bytes + shared_guard, slot.name, slot.line, region_shared,
+                  nullptr, nullptr, nullptr});
 }
 
 inline void on_undefined_lane(Thread* reader, int source_lane, const char* name) {
@@ -90,3 +93,4 @@ inline void on_exit(Block*, Thread* thread) {
 }
 
 inline void on_failure(Launch*, const char*) { watching = false; }
+inline void on_clock() { order_may_matter = true; }

@@ -3,6 +3,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// C names have an underscore in front on Apple's systems
+#if defined(__APPLE__)
+#define COURSE_SWITCH "_host_switch"
+#else
+#define COURSE_SWITCH "host_switch"
+#endif
+
 #if defined(__x86_64__) && !defined(COURSE_UCONTEXT)
 
 // The saved stack pointer is all there is to remember: the registers lie on the stack it points to.
@@ -10,13 +17,8 @@ struct Context {
     void* stack_pointer;
 };
 
-extern "C" void host_switch(Context* from, Context* to) __attribute__((visibility("hidden")));
-asm(R"(
-.text
-.hidden host_switch
-.globl host_switch
-.type host_switch,@function
-host_switch:
+extern "C" void host_switch(Context* from, Context* to);
+asm(".text\n.globl " COURSE_SWITCH "\n" COURSE_SWITCH ":\n" R"(
     pushq %rbp
     pushq %rbx
     pushq %r12
@@ -32,7 +34,6 @@ host_switch:
     popq %rbx
     popq %rbp
     ret
-.size host_switch,.-host_switch
 )");
 
 inline void prepare(Context& context, char* stack, size_t bytes, void (*start)()) {
@@ -49,13 +50,8 @@ struct Context {
     void* stack_pointer;
 };
 
-#if defined(__APPLE__)
-#define COURSE_SYMBOL "_host_switch"
-#else
-#define COURSE_SYMBOL "host_switch"
-#endif
 extern "C" void host_switch(Context* from, Context* to);
-asm(".text\n.globl " COURSE_SYMBOL "\n.p2align 2\n" COURSE_SYMBOL ":\n" R"(
+asm(".text\n.globl " COURSE_SWITCH "\n.p2align 2\n" COURSE_SWITCH ":\n" R"(
     sub sp, sp, #160
     stp x19, x20, [sp, #0]
     stp x21, x22, [sp, #16]

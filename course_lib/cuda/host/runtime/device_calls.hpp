@@ -36,7 +36,8 @@ COURSE_API int32_t host_place_shared(host::SharedSlot* slot) {
     char message[300];
     snprintf(message, sizeof message,
              "line %d: with %s the __shared__ variables take %d bytes; a kernel may declare 49152 (48 KB). "
-             "Declare more as `extern __shared__` and pass shared_mem=", slot->line, slot->name, variables);
+             "Declare more as `extern __shared__` and pass shared_mem=",
+             slot->line, slot->name, variables);
     fail_here(message);
 }
 
@@ -45,22 +46,30 @@ COURSE_API void host_fail(const char* what, const char* file, int line) {
     const host::BlockView* view = host_current ? host_current->block : nullptr;
     int used = snprintf(message, sizeof message, "%s:%d: %s", file, line, what);
     if (view && used < int(sizeof message))
-        snprintf(message + used, sizeof message - used, ", in thread (%u, %u, %u) of block (%u, %u, %u)", host_current->index.x,
-                 host_current->index.y, host_current->index.z, view->index.x, view->index.y, view->index.z);
+        snprintf(message + used, sizeof message - used, ", in thread (%u, %u, %u) of block (%u, %u, %u)",
+                 host_current->index.x, host_current->index.y, host_current->index.z, view->index.x, view->index.y,
+                 view->index.z);
     fail_here(message);
 }
 
 COURSE_API void host_yield() {
     Thread* me = current_thread();
-    if (!me) return;                       // plain loops: the others have not started or are done
+    if (!me) return;  // plain loops: the others have not started or are done
     Block* block = block_of(me);
     if (!block->queue.count && block->next_to_start == block->thread_count) return;
     make_ready(block, int(me->linear));
     wait(block, me);
 }
 
-COURSE_API uint64_t host_nanoseconds() {
+void on_clock();
+
+inline uint64_t monotonic_nanoseconds() {
     timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return uint64_t(now.tv_sec) * 1000000000u + uint64_t(now.tv_nsec);
+}
+
+COURSE_API uint64_t host_nanoseconds() {
+    on_clock();
+    return monotonic_nanoseconds();
 }

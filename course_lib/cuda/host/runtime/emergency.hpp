@@ -26,7 +26,9 @@ inline uintptr_t code_address(void* context) {
 }
 
 inline int stack_guard_hit(const void* address) {
-    return this_worker && this_worker->block && this_worker->block->arena ? this_worker->block->arena->guard_hit(address) : -1;
+    return this_worker && this_worker->block && this_worker->block->arena
+               ? this_worker->block->arena->guard_hit(address)
+               : -1;
 }
 
 // died <signal> <address> <in a stack's guard> <block> <thread> <stack>
@@ -34,21 +36,27 @@ inline void last_words(int signal, siginfo_t* info, void* context) {
     const bool out_of_time = signal == SIGALRM;
     const Thread* thread = current_thread();
     char text[2048];
-    int used = snprintf(text, sizeof text, "died\t%d\t%lx\t%d\t", signal, out_of_time ? 0ul : (unsigned long)info->si_addr,
-                        out_of_time ? 0 : stack_guard_hit(info->si_addr) >= 0);
+    int used =
+        snprintf(text, sizeof text, "died\t%d\t%lx\t%d\t", signal, out_of_time ? 0ul : (unsigned long)info->si_addr,
+                 out_of_time ? 0 : stack_guard_hit(info->si_addr) >= 0);
     if (thread) {
         const host::BlockView* view = thread->block;
         used += snprintf(text + used, sizeof text - used, "%ld\t%ld\t",
-                         long(view->index.x + view->grid.x * (view->index.y + uint64_t(view->grid.y) * view->index.z)), long(thread->linear));
+                         long(view->index.x + view->grid.x * (view->index.y + uint64_t(view->grid.y) * view->index.z)),
+                         long(thread->linear));
     } else {
         used += snprintf(text + used, sizeof text - used, "-1\t-1\t");
     }
-    used += snprintf(text + used, sizeof text - used, "%lx", (unsigned long)(code_address(context) + 1 - program_start));
+    used +=
+        snprintf(text + used, sizeof text - used, "%lx", (unsigned long)(code_address(context) + 1 - program_start));
 #if defined(COURSE_CHECKED)
     for (uint32_t site = last_site; site && used < 1000; site = call_stacks.nodes[site].parent)
-        used += snprintf(text + used, sizeof text - used, ",%lx", (unsigned long)(call_stacks.nodes[site].address - program_start));
-    for (uint32_t site = thread ? current_stack(const_cast<Thread*>(thread)) : 0; site && used < 1900; site = call_stacks.nodes[site].parent)
-        used += snprintf(text + used, sizeof text - used, ",%lx", (unsigned long)(call_stacks.nodes[site].address - program_start));
+        used += snprintf(text + used, sizeof text - used, ",%lx",
+                         (unsigned long)(call_stacks.nodes[site].address - program_start));
+    for (uint32_t site = thread ? current_stack(const_cast<Thread*>(thread)) : 0; site && used < 1900;
+         site = call_stacks.nodes[site].parent)
+        used += snprintf(text + used, sizeof text - used, ",%lx",
+                         (unsigned long)(call_stacks.nodes[site].address - program_start));
 #endif
     text[used++] = '\n';
     if (write(report_file, text, size_t(used)) < 0) _exit(71);

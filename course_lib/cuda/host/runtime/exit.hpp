@@ -51,8 +51,9 @@ inline void describe_stuck(Block* block, char* text, size_t bytes) {
         for (int j = 0; j < kinds; ++j) seen |= !strcmp(shown[j]->waits_for, thread.waits_for);
         if (!seen) shown[kinds++] = &thread;
     }
-    int used = snprintf(text, bytes, "the threads of block (%u, %u, %u) wait for each other and none can go on:",
-                        block->index.x, block->index.y, block->index.z);
+    int used = snprintf(text, bytes,
+                        "the threads of block (%u, %u, %u) wait for each other and none can go on:", block->index.x,
+                        block->index.y, block->index.z);
     for (int k = 0; k < kinds && used < int(bytes); ++k)
         used += snprintf(text + used, bytes - used, "%s thread (%u, %u, %u) is at %s", k ? "," : "", shown[k]->index.x,
                          shown[k]->index.y, shown[k]->index.z, shown[k]->waits_for);

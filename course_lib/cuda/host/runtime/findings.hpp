@@ -8,7 +8,7 @@
 #include "history.hpp"
 
 inline int report_file = -1;
-inline uintptr_t program_start = 0;      // subtracted from addresses: what the line table counts from
+inline uintptr_t program_start = 0;  // subtracted from addresses: what the line table counts from
 
 // One fault, told apart from others by kind, memory and place; the rest is about its first occurrence.
 struct Finding {
@@ -21,7 +21,7 @@ struct Finding {
 constexpr int most_findings = 64;
 inline Finding findings[most_findings];
 inline int finding_count = 0;
-inline bool found_any = false;           // something that counts against the kernel, in this pass
+inline bool found_any = false;  // something that counts against the kernel, in this pass
 
 struct Line {
     char text[4096];
@@ -56,8 +56,8 @@ inline const char* region_kind(const Region* region) {
 
 // finding <kind> <region kind> <region name> <byte offset> <region bytes> <access bytes> <block> <thread> <stack>
 //         <other block> <other thread> <other stack> <details>
-inline void report(const char* kind, const Region* region, int64_t offset, uint32_t bytes, uint32_t thread, uint32_t site,
-                   const Stamp* other, const char* details) {
+inline void report(const char* kind, const Region* region, int64_t offset, uint32_t bytes, uint32_t thread,
+                   uint32_t site, const Stamp* other, const char* details) {
     found_any = true;
     const uint32_t other_site = other ? other->site : 0;
     for (int k = 0; k < finding_count; ++k) {

@@ -36,8 +36,8 @@ inline char* place_buffer(const JobBuffer& buffer) {
         if (mprotect(mapped, body, PROT_READ | PROT_WRITE)) return nullptr;
         memset(mapped, 0xff, body);
         char* base = mapped + mapped_guard + buffer.misalignment;
-        watch_region({base, buffer.bytes, low, low + total, mapped, mapped + body, buffer.name, 0, region_argument, nullptr,
-                      nullptr, nullptr});
+        watch_region({base, buffer.bytes, low, low + total, mapped, mapped + body, buffer.name, 0, region_argument,
+                      nullptr, nullptr, nullptr});
         return base;
     }
     return nullptr;

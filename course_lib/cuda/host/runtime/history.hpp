@@ -10,11 +10,11 @@ constexpr uint16_t flag_atomic = 0x8000, flag_volatile = 0x4000, flag_same_value
 constexpr uint16_t thread_bits = 0x03ff;
 
 struct Stamp {
-    uint32_t block;        // linear index
+    uint32_t block;  // linear index
     uint32_t time;
-    uint16_t thread;       // linear index, and flags
-    uint16_t size;         // bytes of the access
-    uint32_t site;         // call stack; 0: there was no such access
+    uint16_t thread;  // linear index, and flags
+    uint16_t size;    // bytes of the access
+    uint32_t site;    // call stack; 0: there was no such access
 };
 
 // The last write, and two reads since: of different threads, of different warps if there were such.
@@ -26,31 +26,31 @@ struct Cell {
 // What one warp of a block made known to those who read the same atomic after it.
 struct Release {
     uint32_t variable, block;
-    uint16_t warp;                  // or whole_block
+    uint16_t warp;  // or whole_block
     bool used;
-    uint32_t everything_before;     // whole_block: accesses of all threads before this time, the last barrier
-    uint32_t by_lane[32];           // accesses of the warp's lanes before these times
+    uint32_t everything_before;  // whole_block: accesses of all threads before this time, the last barrier
+    uint32_t by_lane[32];        // accesses of the warp's lanes before these times
 };
 constexpr uint16_t whole_block = 0xffff;
 
 struct SyncVariable {
     const void* address;
-    uint32_t inherited[8];          // other variables whose releases the releasing blocks had seen
+    uint32_t inherited[8];  // other variables whose releases the releasing blocks had seen
     int inherited_count;
 };
 
 struct History {
     uint32_t now = 1;
-    uint32_t block = 0;                                  // the one that runs
+    uint32_t block = 0;  // the one that runs
     uint32_t barrier_time = 0;
-    uint32_t lane_time[most_warps][32][32];              // [warp][lane][other lane]: what lane knows of the other
-    bool fenced = false;                                 // some thread of this block has used a fence
-    uint32_t seen[64];                                   // sync variables that this block has read
+    uint32_t lane_time[most_warps][32][32];  // [warp][lane][other lane]: what lane knows of the other
+    bool fenced = false;                     // some thread of this block has used a fence
+    uint32_t seen[64];                       // sync variables that this block has read
     int seen_count = 0;
 
     SyncVariable* variables = nullptr;
     uint32_t variable_count = 0;
-    Release* releases = nullptr;                         // open addressing by (variable, block)
+    Release* releases = nullptr;  // open addressing by (variable, block)
     uint32_t release_capacity = 0, release_count = 0;
 
     void start_block(uint32_t index) {
@@ -71,7 +71,8 @@ struct History {
                 if (time > joined[other]) joined[other] = time;
             }
         for (unsigned left = mask; left; left &= left - 1) joined[__builtin_ctz(left)] = now;
-        for (unsigned left = mask; left; left &= left - 1) memcpy(lane_time[warp][__builtin_ctz(left)], joined, sizeof joined);
+        for (unsigned left = mask; left; left &= left - 1)
+            memcpy(lane_time[warp][__builtin_ctz(left)], joined, sizeof joined);
     }
 
     bool ordered(const Stamp& earlier, uint32_t thread) {

@@ -34,15 +34,24 @@ void __tsan_func_exit() {
     if (host_current && current_thread()->depth) --current_thread()->depth;
 }
 
-#define COURSE_ACCESS(size)                                                                                              \
-    void __tsan_read##size(void* a) { check_alignment(a, size, access_read, COURSE_HERE); on_access(a, size, access_read, COURSE_HERE); } \
-    void __tsan_write##size(void* a) { check_alignment(a, size, access_write, COURSE_HERE); on_access(a, size, access_write, COURSE_HERE); } \
-    void __tsan_read_write##size(void* a) { on_access(a, size, access_read, COURSE_HERE); on_access(a, size, access_write, COURSE_HERE); } \
-    void __tsan_volatile_read##size(void* a) { on_access(a, size, access_volatile_read, COURSE_HERE); }                  \
-    void __tsan_volatile_write##size(void* a) { on_access(a, size, access_volatile_write, COURSE_HERE); }                \
-    void __tsan_unaligned_read##size(void* a) { on_access(a, size, access_read, COURSE_HERE); }                          \
-    void __tsan_unaligned_write##size(void* a) { on_access(a, size, access_write, COURSE_HERE); }                        \
-    void __tsan_unaligned_volatile_read##size(void* a) { on_access(a, size, access_volatile_read, COURSE_HERE); }        \
+#define COURSE_ACCESS(size)                                                                                       \
+    void __tsan_read##size(void* a) {                                                                             \
+        check_alignment(a, size, access_read, COURSE_HERE);                                                       \
+        on_access(a, size, access_read, COURSE_HERE);                                                             \
+    }                                                                                                             \
+    void __tsan_write##size(void* a) {                                                                            \
+        check_alignment(a, size, access_write, COURSE_HERE);                                                      \
+        on_access(a, size, access_write, COURSE_HERE);                                                            \
+    }                                                                                                             \
+    void __tsan_read_write##size(void* a) {                                                                       \
+        on_access(a, size, access_read, COURSE_HERE);                                                             \
+        on_access(a, size, access_write, COURSE_HERE);                                                            \
+    }                                                                                                             \
+    void __tsan_volatile_read##size(void* a) { on_access(a, size, access_volatile_read, COURSE_HERE); }           \
+    void __tsan_volatile_write##size(void* a) { on_access(a, size, access_volatile_write, COURSE_HERE); }         \
+    void __tsan_unaligned_read##size(void* a) { on_access(a, size, access_read, COURSE_HERE); }                   \
+    void __tsan_unaligned_write##size(void* a) { on_access(a, size, access_write, COURSE_HERE); }                 \
+    void __tsan_unaligned_volatile_read##size(void* a) { on_access(a, size, access_volatile_read, COURSE_HERE); } \
     void __tsan_unaligned_volatile_write##size(void* a) { on_access(a, size, access_volatile_write, COURSE_HERE); }
 COURSE_ACCESS(1)
 COURSE_ACCESS(2)
@@ -85,45 +94,47 @@ void* host_memset(void* to, int value, size_t size) {
 }
 
 void host_atomic(void* address, size_t bytes) {
-    atomics_used = true;
+    order_may_matter = true;
     on_access(address, uint32_t(bytes), access_atomic, COURSE_HERE);
 }
-void host_touch(const void* address, size_t bytes) { on_access(const_cast<void*>(address), uint32_t(bytes), access_read, COURSE_HERE); }
+void host_touch(const void* address, size_t bytes) {
+    on_access(const_cast<void*>(address), uint32_t(bytes), access_read, COURSE_HERE);
+}
 void host_fence() { history.fenced = true; }
 
 // __atomic built-ins and std::atomic in a kernel: watched as atomics, performed sequentially consistent
-#define COURSE_TSAN_ATOMIC(bits, T)                                                                                       \
-    T __tsan_atomic##bits##_load(const volatile T* a, int) {                                                              \
-        on_access(const_cast<T*>(a), sizeof(T), access_volatile_read, COURSE_HERE);                                       \
-        return __atomic_load_n(a, __ATOMIC_SEQ_CST);                                                                      \
-    }                                                                                                                     \
-    void __tsan_atomic##bits##_store(volatile T* a, T v, int) {                                                           \
-        on_access(const_cast<T*>(a), sizeof(T), access_volatile_write, COURSE_HERE);                                      \
-        __atomic_store_n(a, v, __ATOMIC_SEQ_CST);                                                                         \
-    }                                                                                                                     \
-    COURSE_TSAN_FETCH(bits, T, exchange, __atomic_exchange_n)                                                             \
-    COURSE_TSAN_FETCH(bits, T, fetch_add, __atomic_fetch_add)                                                             \
-    COURSE_TSAN_FETCH(bits, T, fetch_sub, __atomic_fetch_sub)                                                             \
-    COURSE_TSAN_FETCH(bits, T, fetch_and, __atomic_fetch_and)                                                             \
-    COURSE_TSAN_FETCH(bits, T, fetch_or, __atomic_fetch_or)                                                               \
-    COURSE_TSAN_FETCH(bits, T, fetch_xor, __atomic_fetch_xor)                                                             \
-    int __tsan_atomic##bits##_compare_exchange_strong(volatile T* a, T* expected, T v, int, int) {                        \
-        host_atomic(const_cast<T*>(a), sizeof(T));                                                                        \
-        return __atomic_compare_exchange_n(a, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                    \
-    }                                                                                                                     \
-    int __tsan_atomic##bits##_compare_exchange_weak(volatile T* a, T* expected, T v, int, int) {                          \
-        host_atomic(const_cast<T*>(a), sizeof(T));                                                                        \
-        return __atomic_compare_exchange_n(a, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                    \
-    }                                                                                                                     \
-    T __tsan_atomic##bits##_compare_exchange_val(volatile T* a, T expected, T v, int, int) {                              \
-        host_atomic(const_cast<T*>(a), sizeof(T));                                                                        \
-        __atomic_compare_exchange_n(a, &expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                          \
-        return expected;                                                                                                  \
+#define COURSE_TSAN_ATOMIC(bits, T)                                                                    \
+    T __tsan_atomic##bits##_load(const volatile T* a, int) {                                           \
+        on_access(const_cast<T*>(a), sizeof(T), access_volatile_read, COURSE_HERE);                    \
+        return __atomic_load_n(a, __ATOMIC_SEQ_CST);                                                   \
+    }                                                                                                  \
+    void __tsan_atomic##bits##_store(volatile T* a, T v, int) {                                        \
+        on_access(const_cast<T*>(a), sizeof(T), access_volatile_write, COURSE_HERE);                   \
+        __atomic_store_n(a, v, __ATOMIC_SEQ_CST);                                                      \
+    }                                                                                                  \
+    COURSE_TSAN_FETCH(bits, T, exchange, __atomic_exchange_n)                                          \
+    COURSE_TSAN_FETCH(bits, T, fetch_add, __atomic_fetch_add)                                          \
+    COURSE_TSAN_FETCH(bits, T, fetch_sub, __atomic_fetch_sub)                                          \
+    COURSE_TSAN_FETCH(bits, T, fetch_and, __atomic_fetch_and)                                          \
+    COURSE_TSAN_FETCH(bits, T, fetch_or, __atomic_fetch_or)                                            \
+    COURSE_TSAN_FETCH(bits, T, fetch_xor, __atomic_fetch_xor)                                          \
+    int __tsan_atomic##bits##_compare_exchange_strong(volatile T* a, T* expected, T v, int, int) {     \
+        host_atomic(const_cast<T*>(a), sizeof(T));                                                     \
+        return __atomic_compare_exchange_n(a, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+    }                                                                                                  \
+    int __tsan_atomic##bits##_compare_exchange_weak(volatile T* a, T* expected, T v, int, int) {       \
+        host_atomic(const_cast<T*>(a), sizeof(T));                                                     \
+        return __atomic_compare_exchange_n(a, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+    }                                                                                                  \
+    T __tsan_atomic##bits##_compare_exchange_val(volatile T* a, T expected, T v, int, int) {           \
+        host_atomic(const_cast<T*>(a), sizeof(T));                                                     \
+        __atomic_compare_exchange_n(a, &expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);       \
+        return expected;                                                                               \
     }
-#define COURSE_TSAN_FETCH(bits, T, name, builtin)                            \
-    T __tsan_atomic##bits##_##name(volatile T* a, T v, int) {                \
-        host_atomic(const_cast<T*>(a), sizeof(T));                           \
-        return builtin(a, v, __ATOMIC_SEQ_CST);                              \
+#define COURSE_TSAN_FETCH(bits, T, name, builtin)             \
+    T __tsan_atomic##bits##_##name(volatile T* a, T v, int) { \
+        host_atomic(const_cast<T*>(a), sizeof(T));            \
+        return builtin(a, v, __ATOMIC_SEQ_CST);               \
     }
 COURSE_TSAN_ATOMIC(8, uint8_t)
 COURSE_TSAN_ATOMIC(16, uint16_t)

@@ -10,21 +10,21 @@ struct Job {
     uint32_t dynamic_bytes;
     int32_t workers;
     uint32_t seed;
-    uint32_t passes;                 // of a check: forward, reverse, random, random with another seed ...
-    uint32_t milliseconds;           // for all of it
+    uint32_t passes;        // of a check: forward, reverse, random, random with another seed ...
+    uint32_t milliseconds;  // for all of it
     uint32_t arguments, buffers, variables;
     uint32_t unused;
 };
 
 struct JobArgument {
-    int32_t buffer;                  // which buffer it points into; -1: a value
-    uint32_t bytes;                  // of the value
-    uint64_t offset;                 // in the buffer, or of the value in the file
+    int32_t buffer;   // which buffer it points into; -1: a value
+    uint32_t bytes;   // of the value
+    uint64_t offset;  // in the buffer, or of the value in the file
 };
 
 struct JobBuffer {
-    uint64_t offset, bytes;          // in the file
-    uint32_t misalignment;           // of the first byte, from a multiple of 64
+    uint64_t offset, bytes;  // in the file
+    uint32_t misalignment;   // of the first byte, from a multiple of 64
     char name[60];
 };
 

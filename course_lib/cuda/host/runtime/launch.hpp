@@ -19,8 +19,8 @@ struct Launch {
     uint32_t seed;            // for order_random
     // results
     int32_t status;
-    char message[1024];       // why it stopped
-    char* printed;            // what the kernel printed; freed by host_release
+    char message[1024];  // why it stopped
+    char* printed;       // what the kernel printed; freed by host_release
     uint64_t printed_bytes, printed_capacity;
-    int32_t stop;             // set by the first failure: other workers start no further block
+    int32_t stop;  // set by the first failure: other workers start no further block
 };

@@ -8,14 +8,15 @@ inline bool found_race = false;
 inline void watch_dynamic_shared(uint32_t bytes) {
     char* base = shared_arena() + static_shared_bytes + shared_gap;
     watch_region({base, bytes, base - shared_gap, base + dynamic_shared_bytes + shared_gap, base - shared_gap,
-                  base + dynamic_shared_bytes + shared_gap, "dynamic shared memory", 0, region_dynamic_shared, nullptr, nullptr, nullptr});
+                  base + dynamic_shared_bytes + shared_gap, "dynamic shared memory", 0, region_dynamic_shared, nullptr,
+                  nullptr, nullptr});
 }
 
 struct Passes {
     uint32_t buffers;
     const JobBuffer* descriptions;
     char** memory;
-    char** first;               // what the first pass left in each buffer
+    char** first;  // what the first pass left in each buffer
 
     void prepare(uint32_t count, const JobBuffer* buffer_descriptions, char** buffer_memory) {
         buffers = count;
@@ -58,7 +59,7 @@ struct Passes {
         const int64_t at = first_difference(&which);
         if (at < 0) return;
         Line line;
-        line.add("differs\t%s\t%s\t%ld\t%d", order, descriptions[which].name, long(at), int(atomics_used));
+        line.add("differs\t%s\t%s\t%ld\t%d", order, descriptions[which].name, long(at), int(order_may_matter));
         line.send();
     }
 };

@@ -6,7 +6,7 @@
 #include "schedule.hpp"
 
 inline pthread_mutex_t print_lock = PTHREAD_MUTEX_INITIALIZER;
-constexpr uint64_t most_printed = 1 << 20;      // as CUDA's own buffer of 1 MB: what comes after is dropped
+constexpr uint64_t most_printed = 1 << 20;  // as CUDA's own buffer of 1 MB: what comes after is dropped
 inline thread_local Launch* printing_launch = nullptr;
 
 COURSE_API int host_print(const char* format, ...) {

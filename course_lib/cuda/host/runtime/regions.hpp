@@ -13,22 +13,22 @@ struct Cell;
 struct Region {
     char* base;
     size_t bytes;
-    char* reach_low;       // addresses from here on are taken to be meant for this region ...
-    char* reach_high;      // ... up to here
-    char* mapped_low;      // the part of them that can be accessed
+    char* reach_low;   // addresses from here on are taken to be meant for this region ...
+    char* reach_high;  // ... up to here
+    char* mapped_low;  // the part of them that can be accessed
     char* mapped_high;
     const char* name;
-    int line;              // of the declaration, for shared variables
+    int line;  // of the declaration, for shared variables
     RegionKind kind;
-    Cell* words;           // what was done to each four bytes
-    Cell* single_bytes;    // the same for each byte, where a part of four bytes was accessed
-    uint8_t* split;        // per 64 bytes: 1 if single_bytes counts
+    Cell* words;         // what was done to each four bytes
+    Cell* single_bytes;  // the same for each byte, where a part of four bytes was accessed
+    uint8_t* split;      // per 64 bytes: 1 if single_bytes counts
 };
 
 constexpr int most_regions = 512;
 
 struct Regions {
-    Region items[most_regions];   // sorted by address
+    Region items[most_regions];  // sorted by address
     int count = 0;
     int last = 0;
 
@@ -58,7 +58,8 @@ struct Regions {
 inline Regions regions;
 
 inline void* lazily_zero(size_t bytes) {
-    void* memory = mmap(nullptr, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* memory =
+        mmap(nullptr, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         fprintf(stderr, "not enough address space to watch %zu bytes\n", bytes);
         _exit(70);

@@ -20,5 +20,6 @@ inline bool pause_watching() { return false; }
 inline void resume_watching(bool) {}
 inline void on_undefined_lane(Thread*, int, const char*) {}
 inline void on_exit(Block*, Thread*) {}
+inline void on_clock() {}
 inline void on_shared_placed(const host::SharedSlot&, char*) {}
 #endif

@@ -10,7 +10,7 @@
 inline Block* block_of(host::ThreadView* view) { return static_cast<Block*>(view->block); }
 inline Thread* current_thread() { return static_cast<Thread*>(host_current); }
 
-void on_block_start(Block* block);   // hooks of the checked build; empty otherwise
+void on_block_start(Block* block);  // hooks of the checked build; empty otherwise
 void on_stuck(Block* block);
 void on_failure(Launch* launch, const char* message);
 
@@ -61,8 +61,9 @@ inline void make_ready(Block* block, int thread) {
 }
 
 inline Thread* take_ready(Block* block) {
-    const unsigned skip = block->order == order_random ? block->random() % block->queue.count
-                        : block->order == order_reverse ? block->queue.count - 1 : 0;
+    const unsigned skip = block->order == order_random    ? block->random() % block->queue.count
+                          : block->order == order_reverse ? block->queue.count - 1
+                                                          : 0;
     Thread* thread = &block->threads[block->queue.pop(skip)];
     thread->state = running;
     return thread;

@@ -7,14 +7,14 @@
 #include "context.hpp"
 
 constexpr size_t stack_bytes = 256 * 1024;
-constexpr size_t guard_bytes = 64 * 1024;      // below each stack: running into it is a fault, not silent damage
+constexpr size_t guard_bytes = 64 * 1024;  // below each stack: running into it is a fault, not silent damage
 constexpr size_t stack_stride = stack_bytes + guard_bytes;
 
 // The stacks of one worker: as many as a block has threads that wait at once. Kept for the next launch.
 struct StackArena {
     char* base = nullptr;
     int capacity = 0;
-    int made = 0;          // stacks below this index have their guard
+    int made = 0;  // stacks below this index have their guard
     StackArena* next = nullptr;
 
     // Bases differ by more than whole pages, or the tops of all stacks would share a few sets of the cache.

@@ -4,7 +4,7 @@
 
 #include "schedule.hpp"
 
-void on_warp_wait(Thread* thread);                        // hooks of the checked build
+void on_warp_wait(Thread* thread);  // hooks of the checked build
 void on_syncwarp_done(int warp, unsigned mask);
 bool pause_watching();
 void resume_watching(bool was);
@@ -19,19 +19,19 @@ inline Meeting* find_meeting(Warp& warp, unsigned mask) {
 }
 
 // Lanes that have returned, or never existed, are not waited for.
-inline bool complete(const Warp& warp, const Meeting& meeting) {
-    return meeting.arrived == (meeting.mask & warp.live);
-}
+inline bool complete(const Warp& warp, const Meeting& meeting) { return meeting.arrived == (meeting.mask & warp.live); }
 
 // Everybody is here: exchange, and let the others go on. `me` is the lane that keeps running, or -1.
 inline void close_meeting(Block* block, int warp_index, Meeting* meeting, int me) {
     Warp& warp = block->warps[warp_index];
     const unsigned arrived = meeting->arrived;
     if (meeting->everyone && arrived != meeting->mask)
-        fail_block(block, status_failed, "%s needs all 32 lanes of its warp; in warp %d of block (%u, %u, %u) only those of the mask 0x%08x are there",
+        fail_block(block, status_failed,
+                   "%s needs all 32 lanes of its warp; in warp %d of block (%u, %u, %u) only those of the mask 0x%08x "
+                   "are there",
                    meeting->name, warp_index, block->index.x, block->index.y, block->index.z, arrived);
     if (meeting->finish) {
-        const bool was = pause_watching();      // it reads what other lanes hold in registers
+        const bool was = pause_watching();  // it reads what other lanes hold in registers
         meeting->finish(meeting->payload, arrived);
         resume_watching(was);
     }
@@ -43,7 +43,8 @@ inline void close_meeting(Block* block, int warp_index, Meeting* meeting, int me
     }
 }
 
-inline void meet(unsigned mask, void* payload, host::Finish finish, const char* name, void* site, bool everyone = false) {
+inline void meet(unsigned mask, void* payload, host::Finish finish, const char* name, void* site,
+                 bool everyone = false) {
     Thread* me = current_thread();
     Block* block = block_of(me);
     Warp& warp = warp_of(block, me);
@@ -51,7 +52,8 @@ inline void meet(unsigned mask, void* payload, host::Finish finish, const char* 
     me->site = site;
     on_warp_wait(me);
     if (!(mask >> lane & 1))
-        fail_block(block, status_failed, "thread (%u, %u, %u) calls %s with the mask 0x%08x, which does not name its own lane %d",
+        fail_block(block, status_failed,
+                   "thread (%u, %u, %u) calls %s with the mask 0x%08x, which does not name its own lane %d",
                    me->index.x, me->index.y, me->index.z, name, mask, lane);
     Meeting* meeting = find_meeting(warp, mask);
     if (!meeting) {
@@ -62,8 +64,9 @@ inline void meet(unsigned mask, void* payload, host::Finish finish, const char* 
         meeting->name = name;
         meeting->everyone = everyone;
     } else if (meeting->finish != finish) {
-        fail_block(block, status_stuck, "lanes of one warp meet in different functions: %s and %s, both with the mask 0x%08x",
-                   meeting->name, name, mask);
+        fail_block(block, status_stuck,
+                   "lanes of one warp meet in different functions: %s and %s, both with the mask 0x%08x", meeting->name,
+                   name, mask);
     }
     meeting->arrived |= 1u << lane;
     meeting->payload[lane] = payload;
@@ -76,7 +79,7 @@ inline void meet(unsigned mask, void* payload, host::Finish finish, const char* 
     wait(block, me);
 }
 
-struct Exchange {        // what a lane brings to a shuffle, vote, match or reduction, and takes away
+struct Exchange {  // what a lane brings to a shuffle, vote, match or reduction, and takes away
     Thread* thread;
     uint64_t bits, result;
     int kind, operand, width;
@@ -100,7 +103,9 @@ inline void finish_shuffle(void* const* payloads, unsigned mask) {
             case host::shuffle_up: source = within - mine->operand >= 0 ? lane - mine->operand : lane; break;
             case host::shuffle_down: source = within + mine->operand < width ? lane + mine->operand : lane; break;
             // xor may name a lane of an earlier group, never of a later one (CUDA C++ Programming Guide, Warp Shuffle)
-            case host::shuffle_xor: source = (lane ^ mine->operand) < first + width ? lane ^ mine->operand : lane; break;
+            case host::shuffle_xor:
+                source = (lane ^ mine->operand) < first + width ? lane ^ mine->operand : lane;
+                break;
         }
         if (mask >> (source & 31) & 1) {
             mine->result = exchange(payloads[source & 31])->bits;
@@ -119,7 +124,9 @@ inline void finish_vote(void* const* payloads, unsigned mask) {
     }
     for (unsigned left = mask; left; left &= left - 1) {
         Exchange* mine = exchange(payloads[__builtin_ctz(left)]);
-        mine->result = mine->kind == host::vote_all ? ballot == mask : mine->kind == host::vote_any ? ballot != 0 : ballot;
+        mine->result = mine->kind == host::vote_all   ? ballot == mask
+                       : mine->kind == host::vote_any ? ballot != 0
+                                                      : ballot;
     }
 }
 
@@ -137,7 +144,8 @@ inline void finish_reduce(void* const* payloads, unsigned mask) {
             case host::reduce_xor: total ^= value; break;
         }
     }
-    for (unsigned left = mask; left; left &= left - 1) exchange(payloads[__builtin_ctz(left)])->result = uint64_t(total);
+    for (unsigned left = mask; left; left &= left - 1)
+        exchange(payloads[__builtin_ctz(left)])->result = uint64_t(total);
 }
 
 inline void finish_match(void* const* payloads, unsigned mask) {

@@ -4,8 +4,8 @@
 #include "findings.hpp"
 #include "schedule.hpp"
 
-inline bool watching = false;            // false while the runner itself touches a kernel's memory
-inline char* tls_low = nullptr;          // the program's thread-local variables
+inline bool watching = false;    // false while the runner itself touches a kernel's memory
+inline char* tls_low = nullptr;  // the program's thread-local variables
 inline char* tls_high = nullptr;
 
 // Constants and static variables of the program: nobody's business here.
@@ -13,14 +13,16 @@ inline char* tls_high = nullptr;
 extern "C" char __executable_start, end;
 inline bool in_program(const char* address) { return address >= &__executable_start && address < &end; }
 #else
-inline bool in_program(const char*) { return false; }      // found readable further down, which is slower
+inline bool in_program(const char*) { return false; }  // found readable further down, which is slower
 #endif
 
 constexpr size_t split_bytes = 64;
 
 enum Access { access_read, access_write, access_atomic, access_volatile_read, access_volatile_write };
 
-inline bool writes(Access access) { return access == access_write || access == access_atomic || access == access_volatile_write; }
+inline bool writes(Access access) {
+    return access == access_write || access == access_atomic || access == access_volatile_write;
+}
 inline bool is_strong(Access access) { return access >= access_atomic; }
 
 inline uint32_t current_stack(Thread* thread) {
@@ -62,7 +64,8 @@ inline void settle() {
                pending.site, &other, pending.against_write[k] ? "write-write" : "read-write");
     }
     if (shared_value)
-        each_cell(pending.region, pending.address, pending.size, [](Cell& cell) { cell.write.thread |= flag_same_value; });
+        each_cell(pending.region, pending.address, pending.size,
+                  [](Cell& cell) { cell.write.thread |= flag_same_value; });
 }
 
 // ---- which cells an access covers
@@ -109,7 +112,8 @@ inline bool both_strong(const Stamp& earlier, Access access) {
 
 inline void remember_read(Cell& cell, const Stamp& stamp, uint32_t thread) {
     for (int k = 0; k < 2; ++k)
-        if (!cell.read[k].site || (cell.read[k].thread & thread_bits) == thread || history.ordered(cell.read[k], thread)) {
+        if (!cell.read[k].site || (cell.read[k].thread & thread_bits) == thread ||
+            history.ordered(cell.read[k], thread)) {
             cell.read[k] = stamp;
             return;
         }
@@ -124,8 +128,8 @@ inline bool of_this_block(const Region* region, const Stamp& stamp) {
 
 inline void judge_read(Region* region, char* address, uint32_t size, Access access, uint32_t thread, uint32_t site) {
     const bool is_shared = region->kind == region_shared || region->kind == region_dynamic_shared;
-    const Stamp stamp = {history.block, history.now, uint16_t(thread | (access == access_volatile_read ? flag_volatile : 0)),
-                         uint16_t(size), site};
+    const Stamp stamp = {history.block, history.now,
+                         uint16_t(thread | (access == access_volatile_read ? flag_volatile : 0)), uint16_t(size), site};
     bool uninitialised = false;
     Stamp racing = {}, in_flight = {};
     each_cell(region, address, size, [&](Cell& cell) {
@@ -134,7 +138,8 @@ inline void judge_read(Region* region, char* address, uint32_t size, Access acce
             uninitialised |= is_shared;
         } else if (write.thread & flag_in_flight) {
             in_flight = write;
-        } else if (!both_strong(write, access) && !history.ordered(write, thread) && !(write.thread & flag_same_value)) {
+        } else if (!both_strong(write, access) && !history.ordered(write, thread) &&
+                   !(write.thread & flag_same_value)) {
             racing = write;
         }
         remember_read(cell, stamp, thread);
@@ -144,8 +149,11 @@ inline void judge_read(Region* region, char* address, uint32_t size, Access acce
     if (uninitialised) report("uninitialised", region, offset_in(region, address), size, thread, site, nullptr, "");
 }
 
-inline void judge_write(Region* region, char* address, uint32_t size, Access access, uint32_t thread, uint32_t site, uint16_t flags) {
-    const uint16_t strength = access == access_atomic ? flag_atomic : access == access_volatile_write ? flag_volatile : 0;
+inline void judge_write(Region* region, char* address, uint32_t size, Access access, uint32_t thread, uint32_t site,
+                        uint16_t flags) {
+    const uint16_t strength = access == access_atomic           ? flag_atomic
+                              : access == access_volatile_write ? flag_volatile
+                                                                : 0;
     const Stamp stamp = {history.block, history.now, uint16_t(thread | strength | flags), uint16_t(size), site};
     const bool is_shared = region->kind == region_shared || region->kind == region_dynamic_shared;
     bool uninitialised = false;
@@ -153,9 +161,11 @@ inline void judge_write(Region* region, char* address, uint32_t size, Access acc
     each_cell(region, address, size, [&](Cell& cell) {
         const bool has_write = of_this_block(region, cell.write);
         uninitialised |= access == access_atomic && is_shared && !has_write;
-        if (has_write && !both_strong(cell.write, access) && !history.ordered(cell.write, thread)) add_conflict(cell.write, true);
+        if (has_write && !both_strong(cell.write, access) && !history.ordered(cell.write, thread))
+            add_conflict(cell.write, true);
         for (const Stamp& read : cell.read)
-            if (of_this_block(region, read) && !both_strong(read, access) && !history.ordered(read, thread)) add_conflict(read, false);
+            if (of_this_block(region, read) && !both_strong(read, access) && !history.ordered(read, thread))
+                add_conflict(read, false);
         cell = {stamp, {}};
     });
     if (uninitialised) report("uninitialised", region, offset_in(region, address), size, thread, site, nullptr, "");
@@ -193,7 +203,7 @@ inline int owner_of_stack(const Block* block, const char* address) {
 inline bool is_readable(const char* address) {
     static int pipe_ends[2] = {-1, -1};
     if (pipe_ends[0] < 0 && pipe(pipe_ends)) return false;
-    if (write(pipe_ends[1], address, 1) != 1) return false;     // EFAULT where nothing is mapped
+    if (write(pipe_ends[1], address, 1) != 1) return false;  // EFAULT where nothing is mapped
     char byte;
     return read(pipe_ends[0], &byte, 1) == 1;
 }
@@ -209,7 +219,8 @@ inline void outside(Thread* thread, char* address, uint32_t size, Access access,
     if (region) {
         report("out of bounds", region, offset_in(region, address), size, thread->linear, site, nullptr, verb);
         // beyond the guard there is nothing to read or write: the access itself would end the process
-        if (address < region->mapped_low || address + size > region->mapped_high) stop_block(block, "an access far out of bounds");
+        if (address < region->mapped_low || address + size > region->mapped_high)
+            stop_block(block, "an access far out of bounds");
         return;
     }
     const int owner = owner_of_stack(block, address);
@@ -220,12 +231,12 @@ inline void outside(Thread* thread, char* address, uint32_t size, Access access,
     }
     // malloc in a kernel, say: memory that is nobody's business
     if (is_readable(address)) return;
-    report(address < reinterpret_cast<char*>(65536) ? "null" : "wild", nullptr, int64_t(reinterpret_cast<uintptr_t>(address)), size,
-           thread->linear, site, nullptr, verb);
+    report(address < reinterpret_cast<char*>(65536) ? "null" : "wild", nullptr,
+           int64_t(reinterpret_cast<uintptr_t>(address)), size, thread->linear, site, nullptr, verb);
     stop_block(block, "an access to memory that does not exist");
 }
 
-inline uint32_t last_site = 0;           // of the latest access: where a kernel was when its time ran out
+inline uint32_t last_site = 0;  // of the latest access: where a kernel was when its time ran out
 
 inline void watch(void* where, uint32_t size, Access access, uint32_t site, uint16_t flags = 0) {
     Thread* thread = current_thread();

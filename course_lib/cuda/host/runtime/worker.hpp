@@ -7,16 +7,16 @@
 #include "print.hpp"
 
 #if defined(COURSE_CHECKED)
-constexpr int32_t shared_guard = 256;                  // on either side of each __shared__ variable
+constexpr int32_t shared_guard = 256;  // on either side of each __shared__ variable
 constexpr size_t static_shared_bytes = 1024 * 1024;
 #else
 constexpr int32_t shared_guard = 0;
-constexpr size_t static_shared_bytes = 64 * 1024;      // the GPU's own limit is 48 KB; host_place_shared enforces it
+constexpr size_t static_shared_bytes = 64 * 1024;  // the GPU's own limit is 48 KB; host_place_shared enforces it
 #endif
-constexpr size_t dynamic_shared_bytes = 232448;        // 227 KB: what one block may have on an H100
+constexpr size_t dynamic_shared_bytes = 232448;  // 227 KB: what one block may have on an H100
 constexpr size_t shared_gap = 4096;
 constexpr size_t shared_arena_bytes = static_shared_bytes + dynamic_shared_bytes + 2 * shared_gap;
-inline int poison_byte = 0xff;         // whatever a kernel reads before it writes is NaN, or -1
+inline int poison_byte = 0xff;  // whatever a kernel reads before it writes is NaN, or -1
 
 struct Worker {
     Launch* launch;
@@ -24,7 +24,7 @@ struct Worker {
     uint64_t total, chunk;
     Block* block;
     char* shared;
-    jmp_buf leave_plain;       // where host_fail goes when the block runs as plain loops
+    jmp_buf leave_plain;  // where host_fail goes when the block runs as plain loops
 };
 
 inline thread_local Worker* this_worker = nullptr;
@@ -60,7 +60,8 @@ inline void prepare_block(Block* block, Launch* launch) {
     for (int k = 0; k < block->thread_count; ++k) {
         Thread& thread = block->threads[k];
         thread.linear = uint32_t(k);
-        thread.index = {k % launch->size[0], k / launch->size[0] % launch->size[1], k / launch->size[0] / launch->size[1]};
+        thread.index = {k % launch->size[0], k / launch->size[0] % launch->size[1],
+                        k / launch->size[0] / launch->size[1]};
         thread.block = block;
     }
     arrange_starts(block);
@@ -107,7 +108,7 @@ inline void run_block(Worker* worker, uint64_t k) {
 
 inline char* shared_arena() {
 #if defined(COURSE_CHECKED)
-    static char* kept = nullptr;       // one worker, and addresses that stay from pass to pass
+    static char* kept = nullptr;  // one worker, and addresses that stay from pass to pass
     if (kept) return kept;
 #endif
     void* memory = mmap(nullptr, shared_arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -152,7 +153,8 @@ inline void* work(void* argument) {
             const uint64_t first = __atomic_fetch_add(worker->next_block, worker->chunk, __ATOMIC_RELAXED);
             if (first >= worker->total) break;
             const uint64_t end = first + worker->chunk < worker->total ? first + worker->chunk : worker->total;
-            for (uint64_t k = first; k < end && !__atomic_load_n(&launch->stop, __ATOMIC_RELAXED); ++k) run_block(worker, k);
+            for (uint64_t k = first; k < end && !__atomic_load_n(&launch->stop, __ATOMIC_RELAXED); ++k)
+                run_block(worker, k);
         }
     } else {
         record_failure(launch, status_no_memory, "not enough memory for the stacks of a block's threads");
@@ -164,7 +166,7 @@ inline void* work(void* argument) {
 }
 
 COURSE_API int host_launch(Launch* launch) {
-    constexpr int most_workers = 24;                   // each may map 2048 pieces of stack; the system allows 65,530
+    constexpr int most_workers = 24;  // each may map 2048 pieces of stack; the system allows 65,530
     uint64_t next_block = 0;
     const uint64_t total = uint64_t(launch->grid[0]) * launch->grid[1] * launch->grid[2];
     const uint64_t threads = total * launch->size[0] * launch->size[1] * launch->size[2];
@@ -176,7 +178,8 @@ COURSE_API int host_launch(Launch* launch) {
     Worker states[most_workers] = {};
     pthread_t handles[most_workers];
     bool started[most_workers] = {};
-    for (int k = 0; k < (workers < 1 ? 1 : workers); ++k) states[k] = {launch, &next_block, total, chunk, nullptr, nullptr, {}};
+    for (int k = 0; k < (workers < 1 ? 1 : workers); ++k)
+        states[k] = {launch, &next_block, total, chunk, nullptr, nullptr, {}};
     for (int k = 1; k < workers; ++k) started[k] = !pthread_create(&handles[k], nullptr, work, &states[k]);
     work(&states[0]);
     for (int k = 1; k < workers; ++k)

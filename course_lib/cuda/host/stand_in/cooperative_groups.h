@@ -43,14 +43,20 @@ inline thread_block this_thread_block() { return thread_block(); }
 class warp_group : public thread_group {
   public:
     template <class T>
-    T shfl(T value, unsigned source) const { return __shfl_sync(mask, value, int(lane_of(source))); }
+    T shfl(T value, unsigned source) const {
+        return __shfl_sync(mask, value, int(lane_of(source)));
+    }
     int any(int predicate) const { return __any_sync(mask, predicate); }
     int all(int predicate) const { return __all_sync(mask, predicate); }
     unsigned ballot(int predicate) const { return compact(__ballot_sync(mask, predicate)); }
     template <class T>
-    unsigned match_any(T value) const { return compact(__match_any_sync(mask, value)); }
+    unsigned match_any(T value) const {
+        return compact(__match_any_sync(mask, value));
+    }
     template <class T>
-    unsigned match_all(T value, int& all_equal) const { return compact(__match_all_sync(mask, value, &all_equal)); }
+    unsigned match_all(T value, int& all_equal) const {
+        return compact(__match_all_sync(mask, value, &all_equal));
+    }
 
     // The lane of the warp that has a rank in this group, and a warp's ballot as one over ranks.
     unsigned lane_of(unsigned wanted) const {
@@ -77,20 +83,29 @@ class thread_block_tile : public warp_group {
   public:
     explicit thread_block_tile(unsigned rank_in_parent, unsigned parent_size)
         : warp_group(lanes_of(host::linear_thread() % 32), host::linear_thread() % tile_size, tile_size),
-          tile(rank_in_parent / tile_size), tiles((parent_size + tile_size - 1) / tile_size) {}
+          tile(rank_in_parent / tile_size),
+          tiles((parent_size + tile_size - 1) / tile_size) {}
     static constexpr unsigned size() { return tile_size; }
     static constexpr unsigned num_threads() { return tile_size; }
     unsigned meta_group_rank() const { return tile; }
     unsigned meta_group_size() const { return tiles; }
 
     template <class T>
-    T shfl(T value, int source) const { return __shfl_sync(mask, value, source, int(tile_size)); }
+    T shfl(T value, int source) const {
+        return __shfl_sync(mask, value, source, int(tile_size));
+    }
     template <class T>
-    T shfl_up(T value, unsigned delta) const { return __shfl_up_sync(mask, value, delta, int(tile_size)); }
+    T shfl_up(T value, unsigned delta) const {
+        return __shfl_up_sync(mask, value, delta, int(tile_size));
+    }
     template <class T>
-    T shfl_down(T value, unsigned delta) const { return __shfl_down_sync(mask, value, delta, int(tile_size)); }
+    T shfl_down(T value, unsigned delta) const {
+        return __shfl_down_sync(mask, value, delta, int(tile_size));
+    }
     template <class T>
-    T shfl_xor(T value, unsigned lane_mask) const { return __shfl_xor_sync(mask, value, int(lane_mask), int(tile_size)); }
+    T shfl_xor(T value, unsigned lane_mask) const {
+        return __shfl_xor_sync(mask, value, int(lane_mask), int(tile_size));
+    }
 
   private:
     static unsigned lanes_of(unsigned lane) {
@@ -120,9 +135,13 @@ class coalesced_group : public warp_group {
     unsigned meta_group_rank() const { return 0; }
     unsigned meta_group_size() const { return 1; }
     template <class T>
-    T shfl_up(T value, unsigned delta) const { return shfl(value, rank >= delta ? rank - delta : rank); }
+    T shfl_up(T value, unsigned delta) const {
+        return shfl(value, rank >= delta ? rank - delta : rank);
+    }
     template <class T>
-    T shfl_down(T value, unsigned delta) const { return shfl(value, rank + delta < members ? rank + delta : rank); }
+    T shfl_down(T value, unsigned delta) const {
+        return shfl(value, rank + delta < members ? rank + delta : rank);
+    }
 
   private:
     explicit coalesced_group(unsigned active)
@@ -141,33 +160,52 @@ class grid_group {
     static unsigned long long num_threads() { return size(); }
     static unsigned long long num_blocks() { return block_count(); }
     static unsigned long long block_rank() {
-        return blockIdx.x + (unsigned long long)(gridDim.x) * (blockIdx.y + (unsigned long long)(gridDim.y) * blockIdx.z);
+        return blockIdx.x +
+               (unsigned long long)(gridDim.x) * (blockIdx.y + (unsigned long long)(gridDim.y) * blockIdx.z);
     }
-    static unsigned long long thread_rank() { return block_rank() * thread_block::block_threads() + host::linear_thread(); }
+    static unsigned long long thread_rank() {
+        return block_rank() * thread_block::block_threads() + host::linear_thread();
+    }
     static dim3 group_dim() { return gridDim; }
     static bool is_valid() { return block_count() == 1; }
     static void sync() {
-        if (block_count() > 1) host_fail("grid.sync() with more than one block: split the kernel in two launches", "cooperative_groups.h", 0);
+        if (block_count() > 1)
+            host_fail("grid.sync() with more than one block: split the kernel in two launches", "cooperative_groups.h",
+                      0);
         __syncthreads();
     }
 };
 inline grid_group this_grid() { return grid_group(); }
 
 template <class Group>
-inline void sync(const Group& group) { group.sync(); }
+inline void sync(const Group& group) {
+    group.sync();
+}
 
 template <class T>
-struct plus { T operator()(T a, T b) const { return a + b; } };
+struct plus {
+    T operator()(T a, T b) const { return a + b; }
+};
 template <class T>
-struct less { T operator()(T a, T b) const { return b < a ? b : a; } };
+struct less {
+    T operator()(T a, T b) const { return b < a ? b : a; }
+};
 template <class T>
-struct greater { T operator()(T a, T b) const { return a < b ? b : a; } };
+struct greater {
+    T operator()(T a, T b) const { return a < b ? b : a; }
+};
 template <class T>
-struct bit_and { T operator()(T a, T b) const { return a & b; } };
+struct bit_and {
+    T operator()(T a, T b) const { return a & b; }
+};
 template <class T>
-struct bit_or { T operator()(T a, T b) const { return a | b; } };
+struct bit_or {
+    T operator()(T a, T b) const { return a | b; }
+};
 template <class T>
-struct bit_xor { T operator()(T a, T b) const { return a ^ b; } };
+struct bit_xor {
+    T operator()(T a, T b) const { return a ^ b; }
+};
 
 // A butterfly over ranks for whole tiles; one lane after another where ranks have gaps.
 template <unsigned tile_size, class Parent, class T, class Op>
@@ -191,13 +229,17 @@ inline T inclusive_scan(const Group& group, T value, Op op) {
     return value;
 }
 template <class Group, class T>
-inline T inclusive_scan(const Group& group, T value) { return inclusive_scan(group, value, plus<T>()); }
+inline T inclusive_scan(const Group& group, T value) {
+    return inclusive_scan(group, value, plus<T>());
+}
 template <class Group, class T, class Op>
 inline T exclusive_scan(const Group& group, T value, Op op) {
     const T before = group.shfl_up(inclusive_scan(group, value, op), 1);
     return group.thread_rank() ? before : T();
 }
 template <class Group, class T>
-inline T exclusive_scan(const Group& group, T value) { return exclusive_scan(group, value, plus<T>()); }
+inline T exclusive_scan(const Group& group, T value) {
+    return exclusive_scan(group, value, plus<T>());
+}
 
 }  // namespace cooperative_groups
