@@ -12,9 +12,34 @@ from course_lib import torchvision_guard
 from course_lib.recording import record
 
 if TYPE_CHECKING:
-    from course_lib import checking, data, explore, measure, models, notebook, training
+    from course_lib import (
+        checking,
+        cuda,
+        data,
+        explore,
+        measure,
+        models,
+        native,
+        notebook,
+        quantized,
+        sparse,
+        training,
+    )
 
-__all__ = ["checking", "data", "explore", "measure", "models", "notebook", "record", "training"]
+__all__ = [
+    "checking",
+    "cuda",
+    "data",
+    "explore",
+    "measure",
+    "models",
+    "native",
+    "notebook",
+    "quantized",
+    "record",
+    "sparse",
+    "training",
+]
 __version__ = "0.1.0"
 
 _ROOMS = frozenset(__all__) - {"record"}

@@ -121,7 +121,8 @@ def _run(compiler: Any, source: Source, kernel: str, flags: list[str], kind: str
             "log": compiler.getProgramLog(program).rstrip("\0"),
         }
         if kind == "cubin":
-            return compiler.getCUBIN(program), notes
+            # CuPy cuts the last byte as if it ended a string; a byte too many behind an ELF file does no harm
+            return compiler.getCUBIN(program) + b"\0", notes
         code = compiler.getPTX(program)
         return (code.encode() if isinstance(code, str) else code).rstrip(b"\0"), notes
     finally:

@@ -279,6 +279,26 @@ class TestRaces:
         assert report.kinds() == {"order dependence"}, str(report)
 
 
+class TestOrders:
+    @pytest.mark.parametrize("blocks", [1, 2, 7, 64, 101])
+    def test_every_block_runs_once_in_every_order(self, blocks):
+        # each block adds its own number: an order that left one out, or ran one twice, would give another result
+        source = """__global__ void k(int* x) {
+            x[blockIdx.x] += blockIdx.x + 1;
+            if (x[blockIdx.x] != blockIdx.x + 1) __trap();
+        }"""
+        report = check(source, blocks, 1, zeros(blocks, np.int32), orders=6)
+        assert report.ok, str(report)
+
+    @pytest.mark.parametrize("orders", [1, 2, 4])
+    def test_as_many_orders_as_asked_for(self, orders):
+        source = """__global__ void k(volatile int* x) { x[0] = x[0] * 2 + blockIdx.x; }"""
+        report = check(source, 4, 1, zeros(1, np.int32), orders=orders)
+        assert report.ok == (orders == 1), str(report)
+        if orders > 1:
+            assert "reverse order" in report.message
+
+
 class TestMemory:
     def test_misaligned_vector_load(self):
         source = "__global__ void k(const float* x, float4* y) { y[0] = *(const float4*)(x + 1); }"

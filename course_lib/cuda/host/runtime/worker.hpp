@@ -29,8 +29,20 @@ struct Worker {
 
 inline thread_local Worker* this_worker = nullptr;
 
+inline uint64_t common_divisor(uint64_t a, uint64_t b) { return b ? common_divisor(b, a % b) : a; }
+
+// The k-th block to run. In random order: steps of about total / golden ratio, which visit every block once.
+inline uint64_t block_in_order(const Launch& launch, uint64_t k) {
+    const uint64_t total = uint64_t(launch.grid[0]) * launch.grid[1] * launch.grid[2];
+    if (launch.order == order_reverse) return total - 1 - k;
+    if (launch.order != order_random) return k;
+    uint64_t step = uint64_t(double(total) * 0.6180339887) + 1;
+    while (common_divisor(step, total) != 1) ++step;
+    return (uint64_t((unsigned __int128)(k) * step % total) + launch.seed) % total;
+}
+
 inline void index_block(host::BlockView& view, const Launch& launch, uint64_t k) {
-    if (launch.order == order_reverse) k = uint64_t(launch.grid[0]) * launch.grid[1] * launch.grid[2] - 1 - k;
+    k = block_in_order(launch, k);
     view.index = {unsigned(k % launch.grid[0]), unsigned(k / launch.grid[0] % launch.grid[1]),
                   unsigned(k / launch.grid[0] / launch.grid[1])};
 }
