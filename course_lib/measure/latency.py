@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+from course_lib.measure.gpu_wait import wait_for_gpu
 
 __all__ = ["Latency", "latency"]
 
@@ -61,13 +61,8 @@ def latency(call: Callable[[], Any], *, warmup: int = 3, runs: int = 20) -> Late
 
 
 def _time_once(call: Callable[[], Any]) -> float:
-    _wait_for_gpu()
+    wait_for_gpu()
     started = time.perf_counter()
     call()
-    _wait_for_gpu()
+    wait_for_gpu()
     return time.perf_counter() - started
-
-
-def _wait_for_gpu() -> None:
-    if torch.cuda.is_initialized():
-        torch.cuda.synchronize()
