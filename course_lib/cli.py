@@ -165,6 +165,34 @@ def bench(
         raise typer.Exit(code)
 
 
+def _for_staff(name: str) -> None:
+    """A command that `autograders/` has: its own words, options and help."""
+
+    @app.command(
+        name, context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+        help=_STAFF_COMMANDS[name],
+    )  # fmt: skip
+    def command(context: typer.Context) -> None:
+        import subprocess
+
+        root = course_root()
+        if not (root / "autograders" / "command.py").exists():
+            raise CourseError(f"`course {name}` is for teaching staff: it needs the folder autograders/ in {root}")
+        words = [sys.executable, "-m", "autograders.command", name, *context.args]
+        code = subprocess.run(words, cwd=root, check=False).returncode
+        if code:
+            raise typer.Exit(code)
+
+
+_STAFF_COMMANDS = {
+    "grade": "Staff: grade a class of submissions, sandboxed and in parallel.",
+    "report": "Staff: write the class report.",
+    "export": "Staff: write the marks for Canvas, Moodle or a table.",
+}
+for _name in _STAFF_COMMANDS:
+    _for_staff(_name)
+
+
 def _comparison(made: dict[str, Any]) -> str:
     """How newly trained weights compare with those that the course ships."""
     accuracy = f"accuracy {made['accuracy']:.4f}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import Verdict
 from course_lib import comparing
 from course_lib.comparing import CheckFailed
 
-__all__ = ["close", "equal", "raises", "that", "unchanged"]
+__all__ = ["close", "equal", "parts", "raises", "that", "unchanged"]
 
 
 def close(
@@ -45,7 +47,7 @@ def that(holds: Any, problem: str) -> None:
 
 
 def raises(kind: type[Exception], call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-    """Require a call to raise `kind`. Put it in a case that also compares a value: an answer that always raises is wrong."""
+    """Require a call to raise `kind`. Put it in a case that also compares a value: some answers always raise."""
     try:
         call(*args, **kwargs)
     except StudentFault as fault:
@@ -54,6 +56,19 @@ def raises(kind: type[Exception], call: Callable[..., Any], *args: Any, **kwargs
             return
         raise
     raise StudentFault(Verdict.WRONG, f"{kind.__name__} was expected, and nothing was raised.")
+
+
+def parts(answer: Any, count: int, *, hint: str = "") -> tuple[Any, ...]:
+    """The parts of an answer of several values: a list or tuple of `count`, or a tensor with that many rows.
+
+    Take an answer apart with this alone: `answer[0]` fails on an answer of another kind, which is then a fault of the
+    question's. It is no comparison yet.
+    """
+    sized = isinstance(answer, (list, tuple)) or (isinstance(answer, torch.Tensor) and answer.ndim > 0)
+    if not sized or len(answer) != count:
+        problem = "The answer is None." if answer is None else "The answer has not as many parts as it should."
+        raise StudentFault(Verdict.WRONG, f"{problem} {hint}".strip())
+    return tuple(answer)
 
 
 comparisons = 0

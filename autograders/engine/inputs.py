@@ -1,4 +1,4 @@
-"""`rng` of a question: fresh inputs from a logged seed, the same for a whole class, another stream for each question."""
+"""`rng` of a question: inputs from a logged seed, the same for a whole class, another stream for each question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`reference` of a question: the solution notebook's own functions, and `student` on this side for authors and tests."""
+"""`reference` of a question: the solution notebook's own functions; and a `student` on this side, for authors."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Reference:
 
 
 class LocalAsker:
-    """Answers questions in this process. For trusted code: solutions, and the answers that authors write to be caught."""
+    """Answers questions in this process. For trusted code: solutions, and answers written to be caught."""
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self._answers = Answers(namespace)

@@ -65,7 +65,7 @@ class Student:
     ) -> tuple[Any, tuple[Any, ...]]:
         """The value of a call and the gradients of sum(value * upstream) for the arguments `wrt`.
 
-        upstream  a tensor like the value; None: ones. A gradient is None where the value does not depend on the argument.
+        upstream  a tensor like the value; None: ones. A gradient is None where the value does not depend on it.
         """
         reply = self._operate("gradients", name=name, args=args, kwargs=kwargs, wrt=list(wrt), upstream=upstream)
         if not isinstance(reply, tuple) or len(reply) != 2 or not isinstance(reply[1], (tuple, list)):
@@ -87,7 +87,7 @@ class Student:
         if not isinstance(reply, dict):
             raise _malformed()
         if "error" in reply:
-            raise _raised(reply)
+            raise _raised(reply, self._forbidden)
         if reply.keys() != {"value"}:
             raise _malformed()
         return self._with_handles(reply["value"])
@@ -162,7 +162,7 @@ def _malformed() -> StudentFault:
     return StudentFault(Verdict.ERROR, "The answer came back in a form that cannot be read.")
 
 
-def _raised(reply: dict[str, Any]) -> StudentFault:
+def _raised(reply: dict[str, Any], forbidden: tuple[str, ...] = ()) -> StudentFault:
     kinds, message = reply["error"], reply.get("message", "")
     if not isinstance(kinds, list) or not kinds or not all(isinstance(kind, str) for kind in kinds):
         return _malformed()
@@ -172,6 +172,10 @@ def _raised(reply: dict[str, Any]) -> StudentFault:
         verdict = Verdict.MEMORY
     if verdict is Verdict.MISSING:
         return StudentFault(verdict, "Not written yet.", kinds=tuple(kinds))
+    if forbidden and kinds[0] == "CheckFailed":  # what `checking.without` raises
+        functions = " or ".join(forbidden)
+        problem = f"Your code calls {functions}, which this exercise asks you to write."
+        return StudentFault(Verdict.WRONG, problem, kinds=tuple(kinds))
     # the message may quote the hidden input, so the student sees the class alone
     return StudentFault(verdict, f"Your code raised {_clean(kinds[0])}.", kinds=tuple(kinds))
 

@@ -41,11 +41,15 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class QuestionResult:
-    """The cases of one question. `id` is the exercise's or quiz's."""
+    """The cases of one question. `id` is the exercise's or quiz's.
+
+    share  for a quiz: what its balance of right and wrong judgements earns, in place of the cases' weights.
+    """
 
     id: str
     points: float
     cases: tuple[CaseResult, ...] = ()
+    share: float | None = None
 
     @property
     def is_fault(self) -> bool:
@@ -66,6 +70,7 @@ class QuestionResult:
         if self.is_fault or not self.cases or not math.isfinite(total) or total <= 0:
             return 0.0
         share = sum(case.weight for case in self.cases if case.verdict is Verdict.RIGHT) / total
+        share = share if self.share is None else min(share, self.share)
         return round(self.points * min(max(share, 0.0), 1.0), 4)
 
 

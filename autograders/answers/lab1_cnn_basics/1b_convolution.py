@@ -3,38 +3,58 @@
 
 # %% wrong="conv2d" name="flips the filter, as mathematicians do"
 def conv2d(x, weight, bias=None, stride=1, padding=0):
-    return F.conv2d(x, weight.flip(2, 3), bias, stride, padding)
+    k_h, k_w = weight.shape[2:]
+    windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, stride)
+    y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight.flip(2, 3))
+    return y if bias is None else y + bias[:, None, None]
 
 
 # %% wrong="conv2d" name="forgets the padding"
 def conv2d(x, weight, bias=None, stride=1, padding=0):
-    return F.conv2d(x, weight, bias, stride)
+    k_h, k_w = weight.shape[2:]
+    windows = x.unfold(2, k_h, stride).unfold(3, k_w, stride)
+    y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight)
+    return y if bias is None else y + bias[:, None, None]
 
 
 # %% wrong="conv2d" name="takes every stride-th output row, but every column"
 def conv2d(x, weight, bias=None, stride=1, padding=0):
-    return F.conv2d(x, weight, bias, (stride, 1), padding)
+    k_h, k_w = weight.shape[2:]
+    windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, 1)
+    y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight)
+    return y if bias is None else y + bias[:, None, None]
 
 
 # %% wrong="conv2d" name="applies the filter's first channel to all input channels"
 def conv2d(x, weight, bias=None, stride=1, padding=0):
-    return F.conv2d(x.sum(1, keepdim=True), weight[:, :1], bias, stride, padding)
+    k_h, k_w = weight.shape[2:]
+    windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, stride)
+    y = torch.einsum("nchwuv,kuv->nkhw", windows, weight[:, 0])
+    return y if bias is None else y + bias[:, None, None]
 
 
 # %% wrong="conv2d" name="pads on the right and at the bottom only"
 def conv2d(x, weight, bias=None, stride=1, padding=0):
-    return F.conv2d(F.pad(x, (0, 2 * padding, 0, 2 * padding)), weight, bias, stride)
+    k_h, k_w = weight.shape[2:]
+    windows = F.pad(x, (0, 2 * padding, 0, 2 * padding)).unfold(2, k_h, stride).unfold(3, k_w, stride)
+    y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight)
+    return y if bias is None else y + bias[:, None, None]
 
 
 # %% wrong="conv2d" name="adds the bias once per input channel"
 def conv2d(x, weight, bias=None, stride=1, padding=0):
-    y = F.conv2d(x, weight, None, stride, padding)
+    k_h, k_w = weight.shape[2:]
+    windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, stride)
+    y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight)
     return y if bias is None else y + x.shape[1] * bias[:, None, None]
 
 
 # %% wrong="conv2d" name="exchanges height and width of the filter"
 def conv2d(x, weight, bias=None, stride=1, padding=0):
-    return F.conv2d(x, weight.transpose(2, 3), bias, stride, padding)
+    k_h, k_w = weight.shape[3], weight.shape[2]
+    windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, stride)
+    y = torch.einsum("nchwuv,kcvu->nkhw", windows, weight)
+    return y if bias is None else y + bias[:, None, None]
 
 
 # %% wrong="conv2d" name="multiplies by the stride instead of stepping by it"
@@ -335,51 +355,93 @@ def receptive_field(layers):
 # %% wrong="pooling" name="zeros of the padding win over negative pixels"
 def pool2d(x, kernel, stride=None, padding=0, mode="max"):
     stride = stride or kernel
+
+    def windows(values, outside):
+        padded = F.pad(values, (padding,) * 4, value=outside)
+        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
+
     if mode == "max":
-        return F.max_pool2d(F.pad(x, (padding,) * 4), kernel, stride)
-    return F.avg_pool2d(x, kernel, stride, padding, count_include_pad=False)
+        return windows(x, 0.0).amax((4, 5))
+    return windows(x, 0.0).sum((4, 5)) / windows(torch.ones_like(x), 0.0).sum((4, 5))
 
 
 # %% wrong="pooling" name="the average counts padding"
 def pool2d(x, kernel, stride=None, padding=0, mode="max"):
+    stride = stride or kernel
+
+    def windows(values, outside):
+        padded = F.pad(values, (padding,) * 4, value=outside)
+        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
+
     if mode == "max":
-        return F.max_pool2d(x, kernel, stride, padding)
-    return F.avg_pool2d(x, kernel, stride, padding)
+        return windows(x, -math.inf).amax((4, 5))
+    return windows(x, 0.0).mean((4, 5))
 
 
 # %% wrong="pooling" name="the stride is 1 unless given"
 def pool2d(x, kernel, stride=None, padding=0, mode="max"):
+    stride = stride or 1
+
+    def windows(values, outside):
+        padded = F.pad(values, (padding,) * 4, value=outside)
+        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
+
     if mode == "max":
-        return F.max_pool2d(x, kernel, stride or 1, padding)
-    return F.avg_pool2d(x, kernel, stride or 1, padding, count_include_pad=False)
+        return windows(x, -math.inf).amax((4, 5))
+    return windows(x, 0.0).sum((4, 5)) / windows(torch.ones_like(x), 0.0).sum((4, 5))
 
 
 # %% wrong="pooling" name="ignores the stride"
 def pool2d(x, kernel, stride=None, padding=0, mode="max"):
+    stride = kernel
+
+    def windows(values, outside):
+        padded = F.pad(values, (padding,) * 4, value=outside)
+        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
+
     if mode == "max":
-        return F.max_pool2d(x, kernel, kernel, padding)
-    return F.avg_pool2d(x, kernel, kernel, padding, count_include_pad=False)
+        return windows(x, -math.inf).amax((4, 5))
+    return windows(x, 0.0).sum((4, 5)) / windows(torch.ones_like(x), 0.0).sum((4, 5))
 
 
 # %% wrong="pooling" name="pools over channels too"
 def pool2d(x, kernel, stride=None, padding=0, mode="max"):
+    stride = stride or kernel
+
+    def windows(values, outside):
+        padded = F.pad(values, (padding,) * 4, value=outside)
+        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
+
     if mode == "max":
-        return F.max_pool2d(x, kernel, stride, padding).amax(1, keepdim=True)
-    return F.avg_pool2d(x, kernel, stride, padding, count_include_pad=False).mean(1, keepdim=True)
+        return windows(x, -math.inf).amax((1, 4, 5))[:, None]
+    return (windows(x, 0.0).sum((1, 4, 5)) / windows(torch.ones_like(x), 0.0).sum((1, 4, 5)))[:, None]
 
 
 # %% wrong="pooling" name="adds instead of averaging"
 def pool2d(x, kernel, stride=None, padding=0, mode="max"):
+    stride = stride or kernel
+
+    def windows(values, outside):
+        padded = F.pad(values, (padding,) * 4, value=outside)
+        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
+
     if mode == "max":
-        return F.max_pool2d(x, kernel, stride, padding)
-    return F.avg_pool2d(x, kernel, stride, padding, divisor_override=1)
+        return windows(x, -math.inf).amax((4, 5))
+    return windows(x, 0.0).sum((4, 5))
 
 
 # %% wrong="pooling" name="keeps windows that do not fit"
 def pool2d(x, kernel, stride=None, padding=0, mode="max"):
+    stride = stride or kernel
+    below, right = ((kernel - side - 2 * padding) % stride for side in x.shape[2:])
+
+    def windows(values, outside):
+        padded = F.pad(values, (padding, padding + right, padding, padding + below), value=outside)
+        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
+
     if mode == "max":
-        return F.max_pool2d(x, kernel, stride, padding, ceil_mode=True)
-    return F.avg_pool2d(x, kernel, stride, padding, ceil_mode=True, count_include_pad=False)
+        return windows(x, -math.inf).amax((4, 5))
+    return windows(x, 0.0).sum((4, 5)) / windows(torch.ones_like(x), 0.0).sum((4, 5))
 
 
 # %% wrong="pooling" name="calls the library"
@@ -566,7 +628,8 @@ def im2col(x, kernel, stride=1, padding=0):
 
 # %% wrong="im2col" name="windows as rows"
 def im2col(x, kernel, stride=1, padding=0):
-    return F.unfold(x, kernel, stride=stride, padding=padding).transpose(1, 2)
+    windows = F.pad(x, (padding,) * 4).unfold(2, kernel, stride).unfold(3, kernel, stride)
+    return windows.permute(0, 2, 3, 1, 4, 5).reshape(len(x), -1, x.shape[1] * kernel**2)
 
 
 # %% wrong="im2col" name="channel last in each column"
@@ -583,12 +646,14 @@ def im2col(x, kernel, stride=1, padding=0):
 
 # %% wrong="im2col" name="forgets the padding"
 def im2col(x, kernel, stride=1, padding=0):
-    return F.unfold(x, kernel, stride=stride)
+    windows = x.unfold(2, kernel, stride).unfold(3, kernel, stride)
+    return windows.permute(0, 1, 4, 5, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
 
 
 # %% wrong="im2col" name="ignores the stride"
 def im2col(x, kernel, stride=1, padding=0):
-    return F.unfold(x, kernel, padding=padding)
+    windows = F.pad(x, (padding,) * 4).unfold(2, kernel, 1).unfold(3, kernel, 1)
+    return windows.permute(0, 1, 4, 5, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
 
 
 # %% wrong="im2col" name="output positions column by column"

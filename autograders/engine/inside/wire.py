@@ -11,8 +11,8 @@ A message is a JSON header and binary blobs:
     {"generator": seed}                 a torch.Generator, made anew where it arrives
     {"handle": [number, kind]}          something that stays in the student's process
 
-`loads` takes bytes from a stranger: it raises MalformedMessage for anything else than the above, never another exception,
-and allocates no more than a small multiple of the bytes it was given.
+`loads` takes bytes from a stranger: for anything else than the above it raises MalformedMessage, never another
+exception, and it allocates no more than a small multiple of the bytes it was given.
 """
 
 from __future__ import annotations
@@ -73,7 +73,16 @@ def loads(message: bytes, lookup: Any = None) -> Any:
         return _Reader(message, lookup).read()
     except MalformedMessage:
         raise
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError, MemoryError, RuntimeError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        RecursionError,
+        OverflowError,
+        MemoryError,
+        RuntimeError,
+    ) as error:
         raise MalformedMessage(f"not a message ({type(error).__name__})") from None
 
 

@@ -1,0 +1,157 @@
+"""`course grade`, `course report` and `course export`: what staff run. `course` passes their words on to this file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from typer.exceptions import TyperException
+
+from autograders.engine.workspace import Workspace, default_workspace
+from course_lib.course_root import course_root
+from course_lib.errors import CourseError
+
+__all__ = ["main"]
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+
+WorkspaceOption = Annotated[
+    Path | None, typer.Option(help="Gradebook, evidence and feedback; default COURSE_WORKSPACE or ~/course_workspace.")
+]
+LabArgument = Annotated[str, typer.Argument(help="Such as lab1 or lab1_cnn_basics.")]
+
+
+class Format(StrEnum):
+    """csv: every notebook's marks. canvas, moodle: what their gradebooks import."""
+
+    csv = "csv"
+    canvas = "canvas"
+    moodle = "moodle"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command line; returns its exit code: 2 for what the user can mend, 130 when interrupted."""
+    try:
+        code = app(arguments, prog_name="course", standalone_mode=False)
+    except (CourseError, TyperException) as error:
+        message = error.format_message() if isinstance(error, TyperException) else str(error)
+        print(f"course: {' '.join(message.split())}", file=sys.stderr)
+        return USER_ERROR
+    if code == INTERRUPTED:
+        print("course: stopped; run the same command to go on where it was.", file=sys.stderr)
+    return code or 0
+
+
+@app.command()
+def grade(
+    lab: LabArgument,
+    submissions: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A folder student/*.ipynb, nbgrader's submitted/, or a zip from Canvas, Moodle, Gradescope."
+        ),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Submissions at a time; 0: one for each core.")] = 0,
+    cluster: Annotated[str | None, typer.Option(metavar="ADDR", help="A dask scheduler, tcp://HOST:PORT.")] = None,
+    student: Annotated[str | None, typer.Option(metavar="ID", help="Grade this student alone.")] = None,
+    regrade: Annotated[bool, typer.Option("--regrade", help="Grade again; show what changes and ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --regrade: enter the changes without asking.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="Draw the inputs anew from this seed.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="For authors: what each question catches.")] = False,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="Run submissions with your own rights. Only work you trust.")
+    ] = False,
+) -> None:
+    """Grade a class: sandboxed, in parallel; a run that was stopped goes on where it was."""
+    root = course_root()
+    lab = _lab(root, lab)
+    if dry_run:
+        _dry_run(root, lab, seed or 0)
+        return
+    from autograders.engine.class_run import ClassRun, class_seed
+    from autograders.engine.submission_grading import GradingSettings
+    from autograders.grade_board import grade_class
+
+    place = Workspace(_workspace(workspace, root), lab)
+    run = ClassRun(
+        settings=GradingSettings(root, lab, class_seed(place, seed), unsafe=unsafe),
+        workspace=place,
+        submissions=submissions,
+        jobs=jobs or os.cpu_count() or 1,
+        cluster=cluster,
+        student=student,
+        regrade=regrade,
+    )
+    if not grade_class(run, Console(), ask=not yes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(lab: LabArgument, workspace: WorkspaceOption = None) -> None:
+    """Write the class report: one HTML page, CSV and JSON."""
+    from autograders.engine.report import write_report
+
+    root = course_root()
+    lab = _lab(root, lab)
+    for path in write_report(_workspace(workspace, root), lab, _sources(root)):
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def export(
+    lab: LabArgument,
+    format: Annotated[Format, typer.Option(help="csv, canvas or moodle.")] = Format.csv,
+    output: Annotated[Path | None, typer.Option(help="File to write; default: beside the reports.")] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write the marks for a gradebook, manual marks included."""
+    from autograders.engine.export import write_export
+
+    root = course_root()
+    lab = _lab(root, lab)
+    typer.echo(f"wrote {write_export(_workspace(workspace, root), lab, _sources(root), format.value, output)}")
+
+
+def _dry_run(root: Path, lab: str, seed: int) -> None:
+    from autograders.dry_run import dry_run
+
+    outcome = dry_run(root, lab, seed)
+    outcome.show(Console())
+    if outcome.problems:
+        raise typer.Exit(1)
+
+
+def _sources(root: Path) -> dict:
+    from course_lib.workbook import source_notebooks
+
+    return source_notebooks(root)
+
+
+def _lab(root: Path, name: str) -> str:
+    """The folder's name for `lab1`, `1` or the whole name."""
+    labs = sorted(path.name for path in (root / "solutions").glob("lab*") if path.is_dir())
+    found = [lab for lab in labs if name in (lab, lab.partition("_")[0], lab.partition("_")[0].removeprefix("lab"))]
+    if len(found) != 1:
+        raise CourseError(f"there is no lab {name!r}; there are {', '.join(labs)}")
+    return found[0]
+
+
+def _workspace(chosen: Path | None, root: Path) -> Path:
+    place = chosen.expanduser().resolve() if chosen else default_workspace()
+    if place.is_relative_to(root.resolve()) and not place.is_relative_to(root.resolve() / "build"):
+        raise CourseError(
+            f"the workspace {place} lies inside the course, where marks could be committed or handed out; give another"
+        )
+    return place
+
+
+if __name__ == "__main__":
+    sys.exit(main())

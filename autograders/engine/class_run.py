@@ -1,0 +1,111 @@
+"""One run of `course grade`: intake, what is already done left out, grading in parallel, one writer."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from autograders.engine.caps import remove_leftovers
+from autograders.engine.intake import read_submissions
+from autograders.engine.pool import graded
+from autograders.engine.sandbox import require_sandbox
+from autograders.engine.submission import Submission
+from autograders.engine.submission_grading import GradingSettings
+from autograders.engine.verdict import SubmissionResult
+from autograders.engine.workspace import Workspace
+from autograders.engine.writer import Writer
+from course_lib.errors import CourseError
+from course_lib.workbook import source_notebooks
+
+__all__ = ["ClassRun", "Skipped", "class_seed"]
+
+
+@dataclass
+class Skipped:
+    """Students whose marks stand: the same files were graded before."""
+
+    students: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ClassRun:
+    """What one command line asks for.
+
+    submissions  a folder or zip; None: those already in the workspace.
+    student      grade this one alone.
+    regrade      grade again what is done.
+    """
+
+    settings: GradingSettings
+    workspace: Workspace
+    submissions: Path | None = None
+    jobs: int = 2
+    cluster: str | None = None
+    student: str | None = None
+    regrade: bool = False
+
+    def prepare(self) -> str:
+        """A sentence on the sandbox. Raises CourseError if nothing can be graded here."""
+        if self.settings.unsafe:
+            return "no sandbox: submissions run with your rights on this machine"
+        remove_leftovers()
+        return require_sandbox(self.settings.limits)
+
+    def students(self) -> list[str]:
+        """Names of those to grade; reads every submission once, keeping none."""
+        return [submission.student for submission in self._read()]
+
+    def results(self, writer: Writer, skipped: Skipped) -> Iterator[SubmissionResult]:
+        """Grade what is not done yet. The caller gives the results to `writer`; only `submitted/` is written here."""
+        yield from graded(self._to_do(writer, skipped), self.settings, jobs=self.jobs, cluster=self.cluster)
+
+    def _to_do(self, writer: Writer, skipped: Skipped) -> Iterator[Submission]:
+        for submission in self._read():
+            if not self.regrade and writer.done(submission.student) == submission.sha256:
+                skipped.students.append(submission.student)
+                continue
+            self._keep(submission)
+            yield submission
+
+    def _read(self) -> Iterator[Submission]:
+        lab = self.settings.lab
+        names = [name for name, source in source_notebooks(self.settings.root).items() if source.lab == lab]
+        if not names:
+            raise CourseError(f"there is no lab {lab!r} in {self.settings.root / 'solutions'}")
+        place = self.submissions or self.workspace.root / "submitted"
+        found = False
+        for submission in read_submissions(place, lab, names):
+            if self.student in (None, submission.student):
+                found = True
+                yield submission
+        if not found:
+            who = f"nothing of {self.student}" if self.student else "no submission"
+            raise CourseError(f"{place} holds {who} for {lab}")
+
+    def _keep(self, submission: Submission) -> None:
+        """The files as they came, where nbgrader looks for them."""
+        folder = self.workspace.root / "submitted" / submission.student / submission.lab
+        for name, content in submission.files.items():
+            path = folder / f"{name}.ipynb"
+            if not path.exists() or path.read_bytes() != content:
+                self.workspace.write(path, content)
+
+
+def class_seed(workspace: Workspace, chosen: int | None = None) -> int:
+    """The seed that a lab's inputs are drawn from: chosen once for a class, secret, kept beside the evidence.
+
+    The same for everybody, so that all answer the same cases, and for a regrade, so that marks can be traced.
+    """
+    path = workspace.root / "evidence" / f"{workspace.lab}-seed.json"
+    if chosen is None and path.exists():
+        return int(json.loads(path.read_text())["seed"])
+    seed = secrets.randbelow(2**31) if chosen is None else chosen
+    workspace.write(path, json.dumps({"seed": seed}).encode())
+    return seed
+
+
+def with_seed(run: ClassRun, seed: int) -> ClassRun:
+    return replace(run, settings=replace(run.settings, seed=seed))

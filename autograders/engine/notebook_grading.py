@@ -1,0 +1,109 @@
+"""Grades one notebook of one student: rebuild, run, ask, and nothing believed that was not asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+from autograders.engine.limits import Limits
+from autograders.engine.nbgrader_cells import ask_own_tests, own_test_cells
+from autograders.engine.question import Question, ask
+from autograders.engine.quiz_question import ask_quiz
+from autograders.engine.rebuild import Rebuilt, is_untouched, rebuild
+from autograders.engine.reference import Reference, namespace_of
+from autograders.engine.remote import Student
+from autograders.engine.session import RunnableCell, SandboxSlot, Session
+from autograders.engine.student_fault import Unanswerable
+from autograders.engine.verdict import CaseResult, NotebookResult, QuestionResult, Verdict
+from course_lib.workbook.percent import Cell
+from course_lib.workbook.source import SourceNotebook
+
+__all__ = ["NotebookGrader"]
+
+
+class NotebookGrader:
+    """Everything about one notebook that is the same for all students; one for each worker process.
+
+    questions  exercise id -> hidden question. An exercise without one falls back on the tests in its check cell, which
+        run in the student's own process and say so.
+    """
+
+    def __init__(self, source: SourceNotebook, questions: dict[str, Question], limits: Limits) -> None:
+        self.source, self.limits = source, limits
+        self.questions = questions
+        self._points = {cell.id: float(cell.points or 0) for cell in source.text.of_kind("check", "quiz")}
+
+    @cached_property
+    def reference(self) -> Reference:
+        return Reference(namespace_of(self.source))
+
+    def grade(self, raw: bytes, seed: int, slot: SandboxSlot) -> NotebookResult:
+        """Marks and everything that led to them. Raises nothing for any `raw`; a fault of the grader is a verdict."""
+        rebuilt = rebuild(self.source, raw)
+        empty = NotebookResult(
+            self.source.id, answers=rebuilt.answers, texts=rebuilt.texts, repairs=rebuilt.repairs,
+            problems=rebuilt.problems,
+        )  # fmt: skip
+        session = Session(slot, self._cells(rebuilt))
+        try:
+            session.run_cells()
+            questions = tuple(self._ask(cell, rebuilt, session, seed) for cell in self._asked_cells())
+        except Unanswerable as fault:
+            return replace(empty, questions=tuple(self._fault(cell, str(fault)) for cell in self._asked_cells()))
+        finally:
+            session.close()
+        return replace(empty, questions=questions, cells=tuple(session.runs.values()))
+
+    def missing(self) -> NotebookResult:
+        """The result of a notebook that was not handed in."""
+        questions = tuple(_single(cell.id, self._points[cell.id], Verdict.MISSING) for cell in self._asked_cells())
+        return NotebookResult(self.source.id, questions, problems=("This notebook was not handed in.",))
+
+    def _asked_cells(self) -> list[Cell]:
+        return self.source.text.of_kind("exercise", "quiz")
+
+    def _cells(self, rebuilt: Rebuilt) -> list[RunnableCell]:
+        cells = [
+            RunnableCell(cell.kind, cell.source, ours=True) for cell in self.source.text.of_kind("parameters", "setup")
+        ]
+        for cell in self._asked_cells():
+            helpers = [helper for helper in rebuilt.helpers if helper.before == cell.id]
+            cells += [
+                RunnableCell(f"helper {number} of {cell.id}", helper.source) for number, helper in enumerate(helpers)
+            ]
+            answer = rebuilt.answers[cell.id]
+            if not is_untouched(cell, answer):
+                cells.append(RunnableCell(cell.id, answer))
+        return cells
+
+    def _ask(self, cell: Cell, rebuilt: Rebuilt, session: Session, seed: int) -> QuestionResult:
+        points = self._points[cell.id]
+        if is_untouched(cell, rebuilt.answers[cell.id]):
+            return _single(cell.id, points, Verdict.MISSING, "Not written yet.")
+        run = session.runs.get(cell.id)
+        if run and run.verdict not in (Verdict.RIGHT, Verdict.ERROR, Verdict.MISSING):
+            return _single(cell.id, points, run.verdict, f"While the cell itself ran: {run.error}")
+        result = self._put(cell, points, session, seed)
+        if result.is_fault:  # once more in a fresh kernel, then a person looks
+            session.close()
+            result = self._put(cell, points, session, seed)
+        return result
+
+    def _put(self, cell: Cell, points: float, session: Session, seed: int) -> QuestionResult:
+        question = self.questions.get(cell.id)
+        if cell.kind != "quiz" and question is None:
+            return ask_own_tests(cell.id, points, own_test_cells(self.source, cell.id), session)
+        session.allow((question.seconds if question else None) or self.limits.question)
+        student = Student(session)
+        if cell.kind == "quiz":
+            result, _ = ask_quiz(cell.id, points, self.source.quizzes[cell.id], student)
+        else:
+            result, _ = ask(question, points, student, self.reference, seed)
+        return result
+
+    def _fault(self, cell: Cell, message: str) -> QuestionResult:
+        return _single(cell.id, self._points[cell.id], Verdict.FAULT, message)
+
+
+def _single(identifier: str, points: float, verdict: Verdict, message: str = "") -> QuestionResult:
+    return QuestionResult(identifier, points, (CaseResult("the answer", verdict, message),))

@@ -1,0 +1,87 @@
+"""Grades one submission in a worker process: the bytes go in, a SubmissionResult comes out, nothing else is touched."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from autograders.engine.limits import Limits
+from autograders.engine.notebook_grading import NotebookGrader
+from autograders.engine.provenance import provenance
+from autograders.engine.question import questions_of
+from autograders.engine.session import SandboxSlot
+from autograders.engine.submission import Submission
+from autograders.engine.supply import SandboxSupply
+from autograders.engine.verdict import NotebookResult, SubmissionResult
+from course_lib.workbook import source_notebooks
+
+__all__ = ["GradingSettings", "SubmissionGrader"]
+
+
+@dataclass(frozen=True)
+class GradingSettings:
+    """What all submissions of a run share.
+
+    root    the course's folder.
+    seed    start of every question's random stream.
+    unsafe  grade without a sandbox.
+    """
+
+    root: Path
+    lab: str
+    seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+    unsafe: bool = False
+
+
+class SubmissionGrader:
+    """One for each worker process. Use as a context manager: it keeps sandboxes ahead."""
+
+    def __init__(self, settings: GradingSettings) -> None:
+        self.settings = settings
+        questions = questions_of(settings.lab)
+        self.graders = {
+            name: NotebookGrader(source, questions, settings.limits)
+            for name, source in source_notebooks(settings.root).items()
+            if source.lab == settings.lab
+        }
+        self.supply = SandboxSupply(settings.limits, unsafe=settings.unsafe)
+
+    def __enter__(self) -> SubmissionGrader:
+        self.supply.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.supply.__exit__(*failure)
+
+    def grade(self, submission: Submission) -> SubmissionResult:
+        """Raises nothing for any submission; a notebook that meets a fault of the grader is graded once more."""
+        started, clock = datetime.now(UTC), time.monotonic()
+        slot = SandboxSlot(self.supply, self.settings.limits.submission)
+        try:
+            notebooks = tuple(self._notebook(name, submission, slot) for name in self.graders)
+        finally:
+            slot.discard()
+        return SubmissionResult(
+            student=submission.student,
+            lab=submission.lab,
+            sha256=submission.sha256,
+            seed=self.settings.seed,
+            notebooks=notebooks,
+            problems=submission.problems,
+            seconds=time.monotonic() - clock,
+            started=started.isoformat(timespec="seconds"),
+            provenance=provenance(self.settings.limits, unsafe=self.settings.unsafe),
+        )
+
+    def _notebook(self, name: str, submission: Submission, slot: SandboxSlot) -> NotebookResult:
+        grader = self.graders[name]
+        if name not in submission.files:
+            return grader.missing()
+        result = grader.grade(submission.files[name], self.settings.seed, slot)
+        if result.questions and all(question.is_fault for question in result.questions):
+            slot.discard()
+            result = grader.grade(submission.files[name], self.settings.seed, slot)
+        return result

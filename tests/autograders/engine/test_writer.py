@@ -1,0 +1,382 @@
+"""The writer's promise: each submission in the gradebook once and complete, whatever stops the run and wherever."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
+from autograders.engine.writer import Writer
+from course_lib.errors import CourseError
+from tests.autograders.engine.synthetic_results import LAB, synthetic_result, tiny_sources
+
+CHECK = ("9a_tiny", "check_double")
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    return tiny_sources(tmp_path_factory.mktemp("course"))
+
+
+@pytest.fixture(scope="module")
+def one_notebook(tmp_path_factory):
+    """A lab with fewer steps to be killed at."""
+    return tiny_sources(tmp_path_factory.mktemp("course"), ["9a_tiny"])
+
+
+@pytest.fixture
+def result(sources):
+    return lambda student, **changes: synthetic_result(student, LAB, sources, **changes)
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory, one_notebook):
+    """Makes workspaces with a gradebook: nbgrader takes seconds to make a new one, so it is copied."""
+    made = tmp_path_factory.mktemp("made")
+    with Writer(made, LAB, one_notebook):
+        pass
+
+    def copy(workspace):
+        shutil.copytree(made, workspace, dirs_exist_ok=True)
+        return workspace
+
+    return copy
+
+
+def in_child(action) -> int:
+    """Run `action` in a forked process; returns its wait status."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            action()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitpid(child, 0)[1]
+
+
+def kill_at(point: int) -> None:
+    """Let this process die of SIGKILL at the `point`-th step that reaches the disk."""
+    from sqlalchemy.orm import Session
+
+    steps = 0
+
+    def dying(call):
+        def step(*arguments, **named):
+            nonlocal steps
+            steps += 1
+            if steps == point:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*arguments, **named)
+
+        return step
+
+    os.fsync = dying(os.fsync)
+    Path.open = dying(Path.open)
+    Path.replace = dying(Path.replace)
+    Path.unlink = dying(Path.unlink)
+    Session.commit = dying(Session.commit)
+    Session.flush = dying(Session.flush)
+
+
+def check_class(workspace, sources, results):
+    with Writer(workspace, LAB, sources) as writer:
+        check_written(writer, results)
+
+
+def check_written(writer, results):
+    """Every student once, all files whole, marks those of the results."""
+    from nbgrader.api import Gradebook
+
+    workspace, sources = writer.workspace.root, writer.sources
+    for entry in results:
+        assert writer.done(entry.student) == entry.sha256
+        assert writer.evidence(entry.student) == entry
+        assert writer.diff(entry) == []
+    with Gradebook(f"sqlite:///{workspace / 'gradebook.db'}") as book:
+        rows = [submission.student.id for submission in book.assignment_submissions(LAB)]
+        grades = [grade for row in book.assignment_submissions(LAB) for nb in row.notebooks for grade in nb.grades]
+    assert sorted(rows) == sorted(entry.student for entry in results)
+    assert len(grades) == 3 * len(sources) * len(results)
+    for entry in results:
+        for source in sources:
+            page = workspace / "feedback" / entry.student / LAB / f"{source}.html"
+            assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert list((workspace / ".partial").iterdir()) == []
+
+
+def test_writes_everything_once(tmp_path, sources, result, fresh):
+    fresh(tmp_path)
+    results = [result(f"student {n}") for n in range(3)]
+    with Writer(tmp_path, LAB, sources) as writer:
+        assert writer.done("student 0") is None
+        for entry in results:
+            writer.write(entry)
+            writer.write(entry)  # again, as after a kill
+    check_class(tmp_path, sources, results)
+
+
+def test_killed_at_every_step(tmp_path, one_notebook, fresh):
+    sources = one_notebook
+    first, second = (synthetic_result(name, LAB, sources) for name in ("first", "second"))
+    with Writer(fresh(tmp_path / "before"), LAB, sources) as writer:
+        writer.write(first)
+    for point in range(1, 200):
+        workspace = shutil.copytree(tmp_path / "before", tmp_path / str(point))
+
+        def run(workspace=workspace, point=point):
+            with Writer(workspace, LAB, sources) as writer:
+                kill_at(point)
+                writer.write(second)
+
+        status = in_child(run)
+        with Writer(workspace, LAB, sources) as writer:
+            assert writer.done("first") == first.sha256
+            if writer.done("second") is None:
+                assert status != 0
+                writer.write(second)
+            check_written(writer, [first, second])
+        if status == 0:
+            break
+    assert 15 < point < 199  # the steps were there to be killed at
+
+
+def test_killed_at_every_step_of_a_regrade(tmp_path, one_notebook, fresh):
+    """Before the new marks stand the old ones do, with their evidence; never a mixture that counts as done."""
+    sources = one_notebook
+    old, new = (synthetic_result("ada", LAB, sources, ability=share, seed=seed) for share, seed in ((0.9, 0), (0.1, 1)))
+    with Writer(fresh(tmp_path / "before"), LAB, sources) as writer:
+        writer.write(old)
+    for point in range(1, 200):
+        workspace = shutil.copytree(tmp_path / "before", tmp_path / str(point))
+
+        def run(workspace=workspace, point=point):
+            with Writer(workspace, LAB, sources) as writer:
+                kill_at(point)
+                writer.write(new)
+
+        status = in_child(run)
+        with Writer(workspace, LAB, sources) as writer:
+            standing = writer.done("ada")
+            assert standing in (old.sha256, new.sha256)
+            check_written(writer, [old if standing == old.sha256 else new])
+        if status == 0:
+            assert standing == new.sha256
+            break
+    assert 15 < point < 199
+
+
+def test_killed_while_the_workspace_is_made(tmp_path, sources, result):
+    entry = result("ada")
+    for point in (1, 2, 3, 5, 8):
+        workspace = tmp_path / str(point)
+
+        def run(workspace=workspace, point=point):
+            kill_at(point)
+            with Writer(workspace, LAB, sources) as writer:
+                writer.write(entry)
+
+        assert in_child(run) != 0
+        with Writer(workspace, LAB, sources) as writer:
+            writer.write(entry)
+            check_written(writer, [entry])
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.2, 0.45, 0.8])
+def test_killed_at_any_time(tmp_path, sources, result, delay, fresh):
+    fresh(tmp_path)
+    results = [result(f"s{n}") for n in range(4)]
+    for _ in range(40):
+        with Writer(tmp_path, LAB, sources) as writer:
+            left = [entry for entry in results if writer.done(entry.student) != entry.sha256]
+        if not left:
+            break
+        child = os.fork()
+        if child == 0:
+            with Writer(tmp_path, LAB, sources) as writer:
+                for entry in left:
+                    writer.write(entry)
+            os._exit(0)
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        delay *= 1.3
+    check_class(tmp_path, sources, results)
+
+
+LOCKER = """
+import sqlite3, sys, time
+book = sqlite3.connect(sys.argv[1], isolation_level=None)
+book.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_locked_gradebook_is_one_sentence_and_loses_nothing(tmp_path, sources, result, fresh):
+    fresh(tmp_path)
+    first, second = result("first"), result("second")
+    with Writer(tmp_path, LAB, sources, wait=0.2) as writer:
+        writer.write(first)
+        locker = subprocess.Popen([sys.executable, "-c", LOCKER, tmp_path / "gradebook.db"], stdout=subprocess.PIPE)
+        try:
+            assert locker.stdout.readline() == b"locked\n"
+            with pytest.raises(CourseError, match=r"gradebook.*another program") as refusal:
+                writer.write(second)
+            assert "\n" not in str(refusal.value)
+            with pytest.raises(CourseError, match="another program"):
+                writer.done("first")
+        finally:
+            locker.kill()
+            locker.wait()
+        assert writer.done("second") is None
+        writer.write(second)  # the same writer goes on
+    check_class(tmp_path, sources, [first, second])
+
+
+def test_what_a_locked_gradebook_kept_out_is_entered_by_the_next_run(tmp_path, sources, result, fresh):
+    fresh(tmp_path)
+    entry = result("ada")
+    with Writer(tmp_path, LAB, sources, wait=0.2) as writer:
+        locker = subprocess.Popen([sys.executable, "-c", LOCKER, tmp_path / "gradebook.db"], stdout=subprocess.PIPE)
+        locker.stdout.readline()
+        with pytest.raises(CourseError):
+            writer.write(entry)
+        locker.kill()
+        locker.wait()
+    check_class(tmp_path, sources, [entry])
+
+
+def tiny_disk(folder: Path, size: str) -> bool:
+    return subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], check=False).returncode == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path, sources, result):
+    if not tiny_disk(tmp_path, "3m"):
+        pytest.skip("this machine does not let root mount a tmpfs")
+    try:
+        results = [result(f"s{n}") for n in range(8)]
+        kept = []
+        with Writer(tmp_path, LAB, sources) as writer, pytest.raises(CourseError, match="room") as refusal:
+            for entry in results:
+                writer.write(entry)
+                kept.append(entry)
+        assert "\n" not in str(refusal.value)
+        assert kept
+        subprocess.run(["mount", "-o", "remount,size=100m", tmp_path], check=True)
+        with Writer(tmp_path, LAB, sources) as writer:
+            assert [writer.done(entry.student) for entry in kept] == [entry.sha256 for entry in kept]
+            for entry in results:
+                if writer.done(entry.student) is None:
+                    writer.write(entry)
+        check_class(tmp_path, sources, results)
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_a_limit_on_file_size_is_one_sentence_and_loses_nothing(tmp_path, sources, result, fresh):
+    fresh(tmp_path)
+    first, second = result("first"), result("second")
+    with Writer(tmp_path, LAB, sources) as writer:
+        writer.write(first)
+
+    def run():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))  # less than a page of feedback
+        with Writer(tmp_path, LAB, sources) as writer, pytest.raises(CourseError, match="room"):
+            writer.write(second)
+
+    assert in_child(run) == 0
+    check_class(tmp_path, sources, [first, second])
+
+
+def test_two_runs_do_not_share_a_workspace(tmp_path, sources, fresh):
+    fresh(tmp_path)
+    with Writer(tmp_path, LAB, sources):
+
+        def run():
+            with pytest.raises(CourseError, match="another run is grading"), Writer(tmp_path, LAB, sources):
+                pass
+
+        assert in_child(run) == 0
+    with Writer(tmp_path, LAB, sources):
+        pass
+
+
+def test_done_needs_evidence_and_gradebook_to_agree(tmp_path, sources, result, fresh):
+    fresh(tmp_path)
+    import sqlite3
+
+    entry = result("ada")
+    with Writer(tmp_path, LAB, sources) as writer:
+        writer.write(entry)
+        path = writer.workspace.evidence("ada")
+        content = path.read_bytes()
+        path.write_bytes(content[:-10])
+        assert writer.done("ada") is None
+        path.write_bytes(content)
+        assert writer.done("ada") == entry.sha256
+        with sqlite3.connect(tmp_path / "gradebook.db") as book:
+            book.execute("UPDATE grade SET auto_score = 99 WHERE auto_score IS NOT NULL")
+        writer._book._book.db.expire_all()
+        assert writer.done("ada") is None
+
+
+def test_diff_names_each_mark_that_changes(tmp_path, sources, result, fresh):
+    fresh(tmp_path)
+    right = QuestionResult("double", 3.0, (CaseResult("one", Verdict.RIGHT), CaseResult("two", Verdict.RIGHT)))
+    half = dataclasses.replace(right, cases=(right.cases[0], CaseResult("two", Verdict.WRONG)))
+    fault = dataclasses.replace(right, cases=(CaseResult("two", Verdict.FAULT),))
+    entry = result("ada")
+
+    def graded(question):
+        notebook = entry.notebooks[0]
+        others = tuple(other for other in notebook.questions if other.id != "double")
+        first = dataclasses.replace(notebook, questions=(question, *others))
+        return dataclasses.replace(entry, notebooks=(first, *entry.notebooks[1:]))
+
+    with Writer(tmp_path, LAB, sources) as writer:
+        assert {(change.old, change.notebook) for change in writer.diff(graded(half))} == {
+            (None, "9a_tiny"),
+            (None, "9b_tiny"),
+        }
+        writer.write(graded(half))
+        assert writer.diff(graded(half)) == []
+        [change] = writer.diff(graded(right))
+        assert (change.notebook, change.question, change.old, change.new) == ("9a_tiny", "double", 1.5, 3.0)
+        [change] = writer.diff(graded(fault))
+        assert (change.old, change.new) == (1.5, None)
+        assert writer.done("ada") == entry.sha256  # looking changes nothing
+
+
+def test_a_notebook_not_handed_in_again_leaves_no_page(tmp_path, sources, result, fresh):
+    fresh(tmp_path)
+    entry = result("ada")
+    with Writer(tmp_path, LAB, sources) as writer:
+        writer.write(entry)
+        writer.write(dataclasses.replace(entry, sha256="other", notebooks=entry.notebooks[:1]))
+        assert writer.done("ada") == "other"
+        assert [path.name for path in (tmp_path / "feedback/ada" / LAB).iterdir()] == ["9a_tiny.html"]
+        assert writer._book.marks("ada")["9b_tiny", "check_double"].auto == 0
+
+
+@pytest.mark.parametrize("student", ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "a\0b", "x" * 300])
+def test_a_student_cannot_be_a_path(tmp_path, sources, result, student, fresh):
+    fresh(tmp_path)
+    with Writer(tmp_path, LAB, sources) as writer, pytest.raises(CourseError, match="cannot name"):
+        writer.write(dataclasses.replace(result("ada"), student=student))
+
+
+def test_a_lab_that_is_not_there_is_named(tmp_path, sources):
+    with pytest.raises(CourseError, match=f"no lab 'lab0'; there are {LAB}"):
+        Writer(tmp_path, "lab0", sources)

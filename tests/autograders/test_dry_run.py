@@ -1,0 +1,217 @@
+"""The authors' dry run: what it says of sound questions and of planted weak ones."""
+
+from __future__ import annotations
+
+import io
+import types
+from pathlib import Path
+
+import nbformat
+import pytest
+from rich.console import Console
+
+from autograders.dry_run import dry_run
+from autograders.engine.comparison import close, that
+from autograders.engine.question import question
+from course_lib.errors import CourseError
+from course_lib.workbook import source_notebooks
+
+LAB = "lab9_planted"
+SOURCE = '''# ---
+# course:
+#   title: Planted
+#   minutes: 5
+#   summary: Two exercises.
+# ---
+
+# %% tags=["parameters"]
+profile = "fast"
+
+# %% tags=["setup"]
+import math
+
+# %% exercise="double"
+def double(x):
+    """Twice x."""
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+
+# %% check="double" points=4
+assert double(1) == 2
+
+# %% exercise="root"
+def root(x):
+    """The square root of x."""
+    ### BEGIN SOLUTION
+    return math.sqrt(x)
+    ### END SOLUTION
+
+# %% check="root" points=2
+assert root(4) == 2
+'''
+ANSWERS = """# %% wrong="double" name="squares [as text]"
+def double(x):
+    return x**2
+
+# %% wrong="double" name="halves"
+def double(x):
+    return x / 2
+
+# %% right="double" name="adds"
+def double(x):
+    return x + x
+"""
+STUB = 'def {name}(x):\n    raise NotImplementedError("your answer")'
+
+
+@question("double")
+def sound(student, reference, rng, case):
+    large, negative = rng.integer(5, 9), rng.integer(-9, -5)
+    with case("a large number"):
+        close(student.double(large), 2 * large)
+    with case("a negative number"):
+        close(student.double(negative), 2 * negative)
+
+
+@question("double")
+def weak(student, reference, rng, case):
+    with case("the one example of the notebook"):
+        close(student.double(2), 4)
+    with case("an answer of some kind"):
+        that(student.double(1) is not None, "Return something.")
+
+
+@question("double")
+def greedy(student, reference, rng, case):
+    with case("more than was promised"):
+        close(student.double(3.0), 6.5)
+    with case("nothing compared"):
+        student.double(1)
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    (tmp_path / "solutions" / LAB).mkdir(parents=True)
+    (tmp_path / "solutions" / LAB / "9a_planted.py").write_text(SOURCE, encoding="utf-8")
+    (tmp_path / "autograders" / "answers" / LAB).mkdir(parents=True)
+    (tmp_path / "autograders" / "answers" / LAB / "9a_planted.py").write_text(ANSWERS, encoding="utf-8")
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(STUB.format(name=name), id=name) for name in ("double", "root")]
+    (tmp_path / "labs" / LAB).mkdir(parents=True)
+    nbformat.write(notebook, tmp_path / "labs" / LAB / "9a_planted.ipynb")
+    return tmp_path
+
+
+@pytest.fixture
+def ask_with(monkeypatch):
+    """Makes a question the lab's only one."""
+
+    def plant(*questions):
+        module = types.ModuleType(f"autograders.{LAB}")
+        module.QUESTIONS = questions
+        monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
+
+    return plant
+
+
+def of_double(run):
+    return next(asked for asked in run.questions if asked.exercise == "double")
+
+
+def printed(run, width=160):
+    console = Console(file=io.StringIO(), width=width)
+    run.show(console)
+    return console.file.getvalue()
+
+
+def test_a_sound_question(course, ask_with):
+    ask_with(sound)
+    run = dry_run(course, LAB)
+    asked = of_double(run)
+    assert asked.problems == []
+    assert asked.points == 4 and asked.cases == ["a large number", "a negative number"]
+    shares = {(answer.kind, answer.name): answer.share for answer in asked.answers}
+    assert shares[("solution", "")] == shares[("right", "adds")] == 1
+    assert shares[("stub", "")] == shares[("wrong", "squares [as text]")] == shares[("wrong", "halves")] == 0
+
+
+def test_an_exercise_without_a_question_is_a_problem(course, ask_with):
+    ask_with(sound)
+    assert dry_run(course, LAB).problems == ["9a_planted, root: It has no hidden question."]
+
+
+def test_a_weak_question(course, ask_with):
+    ask_with(weak)
+    assert of_double(dry_run(course, LAB)).problems == [
+        'The wrong answer "squares [as text]" is not caught.',
+        'No wrong answer ever fails the case "an answer of some kind".',
+    ]
+
+
+def test_a_question_that_asks_too_much_and_one_that_compares_nothing(course, ask_with):
+    ask_with(greedy)
+    problems = of_double(dry_run(course, LAB)).problems
+    assert any("fails on the solution" in problem and "compared nothing" in problem for problem in problems)
+    assert any("fails on the right answer" in problem for problem in problems)
+
+    @question("double")
+    def strict(student, reference, rng, case):
+        with case("more than was promised"):
+            close(student.double(3.0), 6.5)
+
+    ask_with(strict)
+    problems = of_double(dry_run(course, LAB)).problems
+    assert 'The solution loses marks in "more than was promised".' in problems
+    assert 'The right answer "adds" loses marks in "more than was promised".' in problems
+
+
+def test_a_stub_that_scores_is_a_problem(course, ask_with):
+    path = course / "labs" / LAB / "9a_planted.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[0].source = "def double(x):\n    return 2 * x if x > 0 else None"
+    nbformat.write(notebook, path)
+    ask_with(sound)
+    assert "The stub gets 50% of the points." in of_double(dry_run(course, LAB)).problems
+
+
+def test_the_table_names_answers_scores_and_problems(course, ask_with):
+    ask_with(weak)
+    text = printed(dry_run(course, LAB, seed=3))
+    for words in ("9a_planted", "double", "squares [as text]", "not caught", "the one example of the notebook", "100%"):
+        assert words in text
+    assert "seed 3: 1 of 2 exercises have a hidden question, with 2 cases; they catch 1 of 2 wrong answers." in text
+    assert "9a_planted, root: It has no hidden question." in text
+
+
+def test_a_run_without_problems_says_so(course, ask_with):
+    path = course / "solutions" / LAB / "9a_planted.py"
+    path.write_text(SOURCE[: SOURCE.index('# %% exercise="root"')], encoding="utf-8")
+    ask_with(sound)
+    assert "No problems." in printed(dry_run(course, LAB))
+
+
+def test_unknown_lab_and_unbuilt_labs(course, ask_with):
+    ask_with(sound)
+    with pytest.raises(CourseError, match="there is no lab 'lab0'; there are lab9_planted"):
+        dry_run(course, "lab0")
+    (course / "labs" / LAB / "9a_planted.ipynb").unlink()
+    with pytest.raises(CourseError, match="course build"):
+        dry_run(course, LAB)
+
+
+def test_answers_that_cannot_run_are_reported_by_name(course, ask_with):
+    ask_with(sound)
+    path = course / "autograders" / "answers" / LAB / "9a_planted.py"
+    path.write_text('# %% wrong="double" name="broken"\ndouble = undefined', encoding="utf-8")
+    with pytest.raises(CourseError, match="broken"):
+        dry_run(course, LAB)
+
+
+def test_the_courses_own_labs_have_no_problems():
+    root = Path(__file__).resolve().parents[2]
+    for lab in sorted({notebook.lab for notebook in source_notebooks(root).values()}):
+        run = dry_run(root, lab)
+        unasked = {f"{asked.notebook}, {asked.exercise}" for asked in run.questions if not asked.answers}
+        asked = [problem for problem in run.problems if problem.partition(":")[0] not in unasked]
+        assert asked == []
