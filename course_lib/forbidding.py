@@ -29,6 +29,11 @@ class Forbid(TorchDispatchMode):
             raise ValueError(f"without() knows {', '.join(OPERATORS)}, not {', '.join(unknown)}")
         self._function_of = {operator: name for name in functions for operator in OPERATORS[name]}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Without this, torch imports its compiler, for a second or two, when the mode is first entered."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         function = self._function_of.get(func._schema.name.partition("::")[2])
         if function:
