@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from torch import nn
 
-from course_lib.models import mlp, resnet
+from course_lib.models.mlp import MLP
 
 __all__ = ["build", "names"]
 
-_MAKERS: dict[str, Callable[..., nn.Module]] = {
-    "MLP": mlp.MLP,
-    **{name: getattr(resnet, name) for name in resnet.__all__ if name != "ResNet"},
-}
+# Files by name: some hold a function of their own name, which the package's attribute then is.
+_FAMILIES = (
+    "alexnet",
+    "vgg",
+    "resnet",
+    "resnext",
+    "senet",
+    "densenet",
+    "squeezenet",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "mobilenet_v3",
+    "shufflenet_v1",
+    "shufflenet_v2",
+    "vit",
+    "swin",
+    "efficientvit",
+    "flatformer",
+    "bert",
+    "gpt",
+    "t5",
+    "recurrent",
+    "conv1d",
+)
+
+
+def _makers() -> dict[str, Callable[..., nn.Module]]:
+    """A family's functions by name; its classes, which are capitalised, are no architectures yet."""
+    files = [import_module(f"course_lib.models.{family}") for family in _FAMILIES]
+    return {name: getattr(file, name) for file in files for name in file.__all__ if name.islower()}
+
+
+_MAKERS: dict[str, Callable[..., nn.Module]] = {"MLP": MLP, **_makers()}
 
 
 def names() -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Residual networks (He et al., "Deep residual learning for image recognition", 2016).
 
-resnet18, 34 and 50 are the ImageNet family; their parameters carry torchvision's names, so its weights can be loaded.
+resnet18 to 152 are the ImageNet family; their parameters carry torchvision's names, so its weights can be loaded.
 resnet20 to 110 are the CIFAR-10 family (section 4.2, shortcuts of option A). small_resnet is the course's own.
 """
 
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from torch import Tensor, nn
 
-from course_lib.models.residual_blocks import BasicBlock, Bottleneck, PaddedShortcut, projection
+from course_lib.models.residual_blocks import Bottleneck, PaddedShortcut, expansion
+from course_lib.models.torchvision_blocks import torchvision_basic_block, torchvision_projection
 
 __all__ = [
     "ResNet",
@@ -22,10 +24,13 @@ __all__ = [
     "resnet44",
     "resnet50",
     "resnet56",
+    "resnet101",
     "resnet110",
+    "resnet152",
     "small_resnet",
 ]
 
+Block = Callable[..., nn.Module]
 Shortcut = Callable[[int, int, int], nn.Module]
 
 
@@ -33,10 +38,13 @@ class ResNet(nn.Module):
     """A stem, stages of residual blocks, global average pooling and a linear classifier.
 
     stem    the layers before the first block, by name; they output `channels` channels.
-    block   BasicBlock or Bottleneck.
+    block   block(inputs, width, stride, shortcut) makes a block from [N, inputs, H, W] to
+        [N, expansion * width, H/stride, W/stride]; expansion is its attribute of that name, 1 if it has none.
+        `shortcut` is None or the module that stands beside it; the block adds and applies the last activation.
     depths  how many blocks each stage has.
     widths  the `width` of each stage's blocks; every stage but the first halves height and width.
-    shortcut  makes what stands beside a block whose output has another shape than its input.
+    shortcut  shortcut(inputs, outputs, stride) makes what stands beside a block whose output has another shape than
+        its input.
 
     Input [N, in_channels, H, W] float, any H and W; output logits [N, num_classes].
     """
@@ -45,11 +53,11 @@ class ResNet(nn.Module):
         self,
         stem: OrderedDict[str, nn.Module],
         channels: int,
-        block: type[BasicBlock] | type[Bottleneck],
+        block: Block,
         depths: Sequence[int],
         widths: Sequence[int],
         num_classes: int,
-        shortcut: Shortcut = projection,
+        shortcut: Shortcut = torchvision_projection,
     ) -> None:
         super().__init__()
         self._stem = tuple(stem)
@@ -59,7 +67,7 @@ class ResNet(nn.Module):
         for index, (name, depth, width) in enumerate(zip(self._stages, depths, widths, strict=True)):
             stride = 1 if index == 0 else 2
             self.add_module(name, _stage(block, channels, width, depth, stride, shortcut))
-            channels = width * block.expansion
+            channels = width * expansion(block)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels, num_classes)
         for module in self.modules():
@@ -76,21 +84,15 @@ class ResNet(nn.Module):
         return self.fc(self.avgpool(self.features(x)).flatten(1))
 
 
-def _stage(
-    block: type[BasicBlock] | type[Bottleneck],
-    inputs: int,
-    width: int,
-    depth: int,
-    stride: int,
-    shortcut: Shortcut,
-) -> nn.Sequential:
-    outputs = width * block.expansion
+def _stage(block: Block, inputs: int, width: int, depth: int, stride: int, shortcut: Shortcut) -> nn.Sequential:
+    outputs = width * expansion(block)
     same_shape = stride == 1 and inputs == outputs
     first = block(inputs, width, stride, None if same_shape else shortcut(inputs, outputs, stride))
-    return nn.Sequential(first, *(block(outputs, width) for _ in range(depth - 1)))
+    return nn.Sequential(first, *(block(outputs, width, 1, None) for _ in range(depth - 1)))
 
 
-def _imagenet(block: type[BasicBlock] | type[Bottleneck], depths: Sequence[int], num_classes: int) -> ResNet:
+def imagenet_resnet(block: Block, depths: Sequence[int], num_classes: int) -> ResNet:
+    """The ImageNet family's stem and stages (table 1) with any block: 64, 128, 256 and 512 times its expansion."""
     stem = OrderedDict(
         conv1=nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False),
         bn1=nn.BatchNorm2d(64),
@@ -107,22 +109,35 @@ def _cifar(depth: int, num_classes: int) -> ResNet:
         bn1=nn.BatchNorm2d(16),
         relu=nn.ReLU(inplace=True),
     )
-    return ResNet(stem, 16, BasicBlock, (blocks,) * 3, (16, 32, 64), num_classes, shortcut=PaddedShortcut)
+    return ResNet(stem, 16, torchvision_basic_block, (blocks,) * 3, (16, 32, 64), num_classes, PaddedShortcut)
 
 
 def resnet18(num_classes: int = 1000) -> ResNet:
     """ImageNet ResNet-18: 11,689,512 parameters, 1.814 GMAC for one image [3, 224, 224]."""
-    return _imagenet(BasicBlock, (2, 2, 2, 2), num_classes)
+    return imagenet_resnet(torchvision_basic_block, (2, 2, 2, 2), num_classes)
 
 
 def resnet34(num_classes: int = 1000) -> ResNet:
     """ImageNet ResNet-34: 21,797,672 parameters, 3.664 GMAC for one image [3, 224, 224]."""
-    return _imagenet(BasicBlock, (3, 4, 6, 3), num_classes)
+    return imagenet_resnet(torchvision_basic_block, (3, 4, 6, 3), num_classes)
 
 
-def resnet50(num_classes: int = 1000) -> ResNet:
-    """ImageNet ResNet-50: 25,557,032 parameters, 4.089 GMAC for one image [3, 224, 224]."""
-    return _imagenet(Bottleneck, (3, 4, 6, 3), num_classes)
+def resnet50(num_classes: int = 1000, early_stride: bool = False) -> ResNet:
+    """ImageNet ResNet-50: 25,557,032 parameters, 4.089 GMAC for one image [3, 224, 224].
+
+    early_stride  as in the paper, 3.858 GMAC; otherwise as in torchvision. See Bottleneck.
+    """
+    return imagenet_resnet(partial(Bottleneck, early_stride=early_stride), (3, 4, 6, 3), num_classes)
+
+
+def resnet101(num_classes: int = 1000, early_stride: bool = False) -> ResNet:
+    """ImageNet ResNet-101: 44,549,160 parameters, 7.801 GMAC for one image [3, 224, 224]; early_stride as above."""
+    return imagenet_resnet(partial(Bottleneck, early_stride=early_stride), (3, 4, 23, 3), num_classes)
+
+
+def resnet152(num_classes: int = 1000, early_stride: bool = False) -> ResNet:
+    """ImageNet ResNet-152: 60,192,808 parameters, 11.514 GMAC for one image [3, 224, 224]; early_stride as above."""
+    return imagenet_resnet(partial(Bottleneck, early_stride=early_stride), (3, 8, 36, 3), num_classes)
 
 
 def resnet20(num_classes: int = 10) -> ResNet:
@@ -150,15 +165,30 @@ def resnet110(num_classes: int = 10) -> ResNet:
     return _cifar(110, num_classes)
 
 
-def small_resnet(num_classes: int = 10, in_channels: int = 3, width: int = 16) -> ResNet:
+def small_resnet(
+    num_classes: int = 10,
+    in_channels: int = 3,
+    width: int = 16,
+    *,
+    block: Block = torchvision_basic_block,
+    shortcut: Shortcut = torchvision_projection,
+) -> ResNet:
     """The network the labs make smaller: 78,810 parameters, 3.32 MMAC for one image [3, 32, 32].
 
-    A 5x5 convolution of stride 2, then three stages of one basic block with `width`, 2 and 4 times `width` channels.
-    Halving the picture at once makes it quick enough to train on a laptop's processor in a minute.
+    A 5x5 convolution of stride 2, then three stages of one block with `width`, 2 and 4 times `width` channels (times
+    the block's expansion). Halving the picture at once makes it quick enough to train on a laptop's processor in a
+    minute.
+
+    block, shortcut  as ResNet takes them: block(inputs, width, stride, shortcut), shortcut(inputs, outputs, stride).
     """
-    stem = OrderedDict(
+    stem = small_stem(in_channels, width)
+    return ResNet(stem, width, block, (1, 1, 1), (width, 2 * width, 4 * width), num_classes, shortcut)
+
+
+def small_stem(in_channels: int, width: int) -> OrderedDict[str, nn.Module]:
+    """The first layers of the small residual networks: [N, in_channels, H, W] to [N, width, H/2, W/2]."""
+    return OrderedDict(
         conv1=nn.Conv2d(in_channels, width, kernel_size=5, stride=2, padding=2, bias=False),
         bn1=nn.BatchNorm2d(width),
         relu=nn.ReLU(inplace=True),
     )
-    return ResNet(stem, width, BasicBlock, (1, 1, 1), (width, 2 * width, 4 * width), num_classes)

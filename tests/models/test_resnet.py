@@ -1,21 +1,26 @@
 """Against torchvision's networks, and against the counts that papers and other counters publish."""
 
+from functools import partial
+
 import pytest
 import torch
 import torchvision
 from torch import nn
 
 from course_lib import measure, models
+from course_lib.models.residual_blocks import Bottleneck
+from tests.models.small_networks import assert_docstring_counts, counted
+from tests.models.torchvision_weights import assert_same_as_torchvision
 
-IMAGENET = ("resnet18", "resnet34", "resnet50")
+IMAGENET = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 
 # Billions of multiply-adds for one 224x224 image (He et al., 2016, table 1, to one digit), beside those that
-# torchvision publishes with its weights. ResNet-50 differs: the paper's strides in the first 1x1 convolution of a
-# stage, so its 3x3 convolutions work on smaller pictures; torchvision and we stride in the 3x3 one.
-PAPER_GMAC = {"resnet18": 1.8, "resnet34": 3.6, "resnet50": 3.8}
+# torchvision publishes with its weights. Those of bottlenecks differ: the paper strides in the first 1x1 convolution
+# of a stage, so its 3x3 convolutions work on smaller pictures; torchvision and we, by default, in the 3x3 one.
+PAPER_GMAC = {"resnet18": 1.8, "resnet34": 3.6, "resnet50": 3.8, "resnet101": 7.6, "resnet152": 11.3}
 
 # Millions of numbers put out by convolutions, as timm's benchmark tables list them
-PUBLISHED_ACTIVATIONS = {"resnet18": 2.48, "resnet34": 3.74, "resnet50": 11.11}
+PUBLISHED_ACTIVATIONS = {"resnet18": 2.48, "resnet34": 3.74, "resnet50": 11.11, "resnet101": 16.23, "resnet152": 22.56}
 
 # He et al. (2016), table 6, in millions; exactly, for the network as the paper describes it (section 4.2): option A
 # shortcuts without parameters, batch normalisation counted.
@@ -28,38 +33,18 @@ PUBLISHED_CIFAR = {
 }
 
 
-@pytest.fixture(scope="module")
-def pictures():
-    return torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
-
-
-def untrained(name):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return getattr(torchvision.models, name)().eval()
-
-
 @pytest.mark.parametrize("name", IMAGENET)
-def test_same_output_as_torchvision_with_its_weights(name, pictures):
-    theirs = untrained(name)
-    for module in theirs.modules():  # fresh statistics are 0 and 1, which would hide a missing normalisation
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 2)
-    ours = getattr(models, name)()
-    ours.load_state_dict(theirs.state_dict())
-    ours.eval()
-    with torch.no_grad():
-        torch.testing.assert_close(ours(pictures), theirs(pictures), rtol=1e-4, atol=1e-4)
+def test_same_output_as_torchvision_with_its_weights(name):
+    assert_same_as_torchvision(name, torch.randn(1, 3, 33, 50, generator=torch.Generator().manual_seed(0)))
 
 
 @pytest.mark.parametrize("name", IMAGENET)
 def test_published_costs(name):
     published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].meta
-    counts = measure.count(getattr(models, name)(), torch.zeros(1, 3, 224, 224))
+    counts = counted(name, 224)
     assert counts.parameters == published["num_params"]
     assert counts.macs / 1e9 == pytest.approx(published["_ops"], abs=0.0005)
-    assert counts.macs / 1e9 == pytest.approx(PAPER_GMAC[name], abs=0.3 if name == "resnet50" else 0.07)
+    assert counts.macs / 1e9 == pytest.approx(PAPER_GMAC[name], abs=0.07 if name in ("resnet18", "resnet34") else 0.3)
     assert (counts.activations - 1000) / 1e6 == pytest.approx(PUBLISHED_ACTIVATIONS[name], abs=0.006)
 
 
@@ -106,10 +91,55 @@ def test_small_resnet_costs_what_its_docstring_says():
     assert f"{counts.macs / 1e6:.2f} MMAC" in written
 
 
-@pytest.mark.parametrize("name", [*IMAGENET, *PUBLISHED_CIFAR])
+@pytest.mark.parametrize("name", PUBLISHED_CIFAR)
 def test_the_other_docstrings_too(name):
-    parameters = sum(parameter.numel() for parameter in getattr(models, name)().parameters())
-    assert f"{parameters:,} parameters" in getattr(models, name).__doc__
+    assert f"{counted(name, 32).parameters:,} parameters" in getattr(models, name).__doc__
+
+
+@pytest.mark.parametrize("name", IMAGENET)
+def test_imagenet_docstrings(name):
+    assert_docstring_counts(name, 224)
+
+
+def test_early_stride_is_the_papers():
+    assert f"{counted('resnet50', 224, early_stride=True).macs / 1e9:.3f} GMAC" in models.resnet50.__doc__
+    with torch.device("meta"):
+        early, late = (models.resnet101(early_stride=early).layer3[0] for early in (True, False))
+    assert (early.conv1.stride, early.conv2.stride) == ((2, 2), (1, 1))
+    assert (late.conv1.stride, late.conv2.stride) == ((1, 1), (2, 2))
+
+
+class OwnBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut, without defaults and without `expansion`."""
+
+    def __init__(self, inputs, width, stride, shortcut):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(inputs, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width))
+        self.second = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width))
+        self.shortcut = shortcut or nn.Identity()
+
+    def forward(self, x):
+        return (self.second(self.first(x).relu()) + self.shortcut(x)).relu()
+
+
+def own_shortcut(inputs, outputs, stride):
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+
+def test_an_own_block_and_shortcut_take_the_defaults_place():
+    default = models.small_resnet(width=8).eval()
+    own = models.small_resnet(width=8, block=OwnBlock, shortcut=own_shortcut).eval()
+    assert sum(isinstance(m, OwnBlock) for m in own.modules()) == 3
+    for ours, theirs in zip(own.parameters(), default.parameters(), strict=True):
+        ours.data.copy_(theirs)
+    x = torch.randn(2, 3, 33, 20)
+    with torch.no_grad():
+        torch.testing.assert_close(own(x), default(x))
+
+
+def test_blocks_that_widen_say_so():
+    model = models.small_resnet(width=8, block=partial(Bottleneck, groups=2)).eval()
+    assert model.features(torch.zeros(1, 3, 32, 32)).shape == (1, 128, 4, 4)
 
 
 def test_features_are_the_last_stages_output():
