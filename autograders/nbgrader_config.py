@@ -11,16 +11,21 @@ Submissions, marks and feedback live outside the source tree, in the folder that
 come out. Solution notebooks are those that `course build` left in `build/source/`; what generate_assignment writes
 to `release/` equals `labs/`.
 
-Plain nbgrader runs a submission with your rights on your machine: use it on work you trust.
+`nbgrader autograde`, and Formgrader's button with it, runs submissions in the same sandbox and asks the same hidden
+questions as `course grade`, which is many times faster for a whole class. Grading needs bubblewrap: `course doctor`
+says whether it is there. Releasing and feedback are nbgrader's own.
 """
 
 import os
 import sys
 from pathlib import Path
 
-from course_lib.workbook.nbgrader_settings import nbgrader_settings
-
 COURSE = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(COURSE))  # autograders/ is not installed
+
+from autograders.nbgrader_executor import SandboxedExecute, TakeAnswers  # noqa: E402
+from course_lib.workbook.nbgrader_settings import nbgrader_settings  # noqa: E402
+
 WORKSPACE = Path(os.environ.get("COURSE_WORKSPACE", Path.home() / "course_workspace")).expanduser().resolve()
 WORKSPACE.mkdir(parents=True, exist_ok=True)
 
@@ -29,3 +34,9 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 
 c = get_config()  # noqa: F821 - nbgrader defines it while it reads this file
 c.merge(nbgrader_settings(WORKSPACE, source=COURSE / "build" / "source"))
+
+# what reads a submission and what runs it are ours; the rest of nbgrader's steps stay
+steps = ["IgnorePattern", "LimitOutput", "SaveAutoGrades", "AssignLatePenalties", "CheckCellMetadata"]
+c.Autograde.sanitize_preprocessors = [TakeAnswers]
+c.Autograde.autograde_preprocessors = [SandboxedExecute, *(f"nbgrader.preprocessors.{step}" for step in steps)]
+c.HTMLExporter.sanitize_html = True

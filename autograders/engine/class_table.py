@@ -98,6 +98,7 @@ class ClassTable:
         self.lab = lab
         self.titles = {name: source.title for name, source in sources.items()}
         self.students: list[StudentRow] = []
+        self.unreadable: list[str] = []  # students whose evidence is damaged
         self.questions: dict[tuple[str, str], QuestionRow] = {}
         self.provenance: Counter[tuple[str, str]] = Counter()
         self._cases: dict[tuple[str, str, str], HardCase] = {}

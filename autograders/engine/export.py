@@ -57,11 +57,9 @@ def export(root: Path, lab: str, sources: dict[str, SourceNotebook], format: str
         raise CourseError(f"there is no format {format!r}; there are {', '.join(FORMATS)}")
     workspace = Workspace(Path(root).expanduser().resolve(), lab)
     notebooks = {name: source for name, source in sources.items() if source.lab == lab}
-    if not workspace.gradebook.exists():
-        raise CourseError(f"there is no gradebook in {workspace.root}; run `course grade` first, or name --workspace")
     points: dict[str, float] = {name: 0.0 for name in notebooks}
     rows = []
-    with LabGradebook(workspace.gradebook, lab, notebooks) as book:
+    with LabGradebook(workspace.gradebook, lab) as book:
         for person in book.people():
             marks = book.marks(person["id"]) or {}
             scores = {name: round(sum(m.score for (n, _), m in marks.items() if n == name), 4) for name in notebooks}

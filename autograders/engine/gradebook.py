@@ -7,7 +7,6 @@ never written here.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,22 +41,29 @@ class BookMark:
 
 
 class LabGradebook:
-    """The gradebook file at `path`, made if it is not there, for one lab.
+    """The gradebook file at `path` for one lab. Use as a context manager.
 
-    wait  seconds to wait for another program that is writing. Use as a context manager.
+    sources  the lab's notebooks: the file is made if it is not there, and their cells are saved in it. None: for
+        reading a gradebook that is there.
+    wait     seconds to wait for another program that is writing.
     """
 
-    def __init__(self, path: Path, lab: str, sources: Mapping[str, SourceNotebook], *, wait: float = 20.0) -> None:
+    def __init__(
+        self, path: Path, lab: str, sources: Mapping[str, SourceNotebook] | None = None, *, wait: float = 20.0
+    ) -> None:
         self.path, self.lab, self.sources, self.wait = path, lab, sources, wait
 
     def __enter__(self) -> LabGradebook:
         with self._clear_errors():
             if not self.path.exists():
+                if self.sources is None:
+                    raise CourseError(f"there is no gradebook {self.path}; run `course grade {self.lab} SUBMISSIONS`")
                 self._create()
             self._book = self._open(self.path)
         try:
             with self._clear_errors():
-                save_schema(self._book, self.lab, self.sources.values())
+                if self.sources is not None:
+                    save_schema(self._book, self.lab, self.sources.values())
         except BaseException:
             self._book.close()
             raise
@@ -166,40 +172,52 @@ class LabGradebook:
 
     def _open(self, path: Path) -> Any:
         from nbgrader.api import Gradebook
-        from sqlalchemy import URL
 
-        url = URL.create("sqlite", database=str(path), query={"timeout": str(self.wait)})
-        return Gradebook(url, course_id=self._settings().CourseDirectory.course_id)
+        return Gradebook(self._url(path), course_id=self._settings().CourseDirectory.course_id)
 
     def _create(self) -> None:
         """A gradebook is made under another name first: a kill in between leaves none, not half of one."""
+        from alembic.script import ScriptDirectory
+        from nbgrader.api import Base
+        from nbgrader.dbutil import ALEMBIC_DIR
+        from sqlalchemy import create_engine, text
+
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         new.unlink(missing_ok=True)
-        # nbgrader starts `alembic` by name; it stands beside this Python
-        search = os.environ.get("PATH", "")
-        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{search}"
+        engine = create_engine(self._url(new))
         try:
-            self._open(new).close()
+            with engine.begin() as connection:
+                Base.metadata.create_all(connection)
+                # nbgrader runs the `alembic` command for this number, which takes seconds
+                version = ScriptDirectory(ALEMBIC_DIR).get_current_head()
+                connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+                connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": version})
+            engine.dispose()
             new.replace(self.path)
         finally:
-            os.environ["PATH"] = search
+            engine.dispose()
             new.unlink(missing_ok=True)
+
+    def _url(self, path: Path) -> Any:
+        from sqlalchemy import URL
+
+        return URL.create("sqlite", database=str(path), query={"timeout": str(self.wait)})
 
     def _settings(self) -> Any:
         return nbgrader_settings(self.path.parent, source=self.path.parent)
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
-        """Say in one sentence why the gradebook cannot be used; what was begun is taken back."""
-        import subprocess
-
+        """Read what others wrote since. Say in one sentence why the gradebook cannot be used; undo what was begun."""
         from nbgrader.api import InvalidEntry
-        from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
+            if book := getattr(self, "_book", None):
+                book.db.rollback()  # people may have marked in Formgrader meanwhile: forget the rows read before
             yield
-        except (DBAPIError, SQLAlchemyError, InvalidEntry, OSError, subprocess.CalledProcessError) as error:
+        except (SQLAlchemyError, InvalidEntry, OSError) as error:
             if book := getattr(self, "_book", None):
                 book.db.rollback()
             raise CourseError(_explain(self.path, str(getattr(error, "orig", error)))) from error

@@ -114,11 +114,10 @@ def _helpers(ours: Released, match: CellMatch, found: dict[str, Answer], own: Ow
 def _helper_repair(names: list[str]) -> list[str]:
     if not names:
         return []
-    shown = ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in names[:5])
+    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:5]]
+    shown += ["more"] if len(names) > 5 else []
     pieces = "a piece" if len(names) == 1 else f"{len(names)} pieces"
-    return [
-        f"Beside the answers, {pieces} of the student's own code was taken along: answers need {shown}{' and more' if len(names) > 5 else ''}."
-    ]
+    return [f"Of the student's own code {pieces} had to be taken along: answers need {', '.join(shown)}."]
 
 
 def _other_notebook(source: SourceNotebook, read: ReadNotebook) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograders.engine.class_table import ClassTable, StudentRow
-from autograders.engine.evidence import from_json
+from autograders.engine.evidence import DamagedEvidence, from_json
 from autograders.engine.gradebook import LabGradebook
 from autograders.engine.harmless import one_line
 from autograders.engine.report_figures import VERDICT_ORDER, histogram, pass_rates, share_bar
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["class_table", "report_html", "write_report"]
 
+UNREADABLE = ("The record of this grading cannot be read: grade the submission again.",)
 MOST_ROWS = 60  # of a list of things to look at; class.json has them all
 SCRIPT = """
 for (const table of document.querySelectorAll("table.sortable")) {
@@ -74,9 +75,13 @@ def class_table(workspace: Workspace, sources: dict[str, SourceNotebook]) -> Cla
             "SUBMISSIONS`, or name another folder with --workspace"
         )
     table = ClassTable(workspace.lab, notebooks)
-    with LabGradebook(workspace.gradebook, workspace.lab, notebooks) as book:
+    with LabGradebook(workspace.gradebook, workspace.lab) as book:
         for path in paths:
-            result = from_json(path.read_bytes())
+            try:
+                result = from_json(path.read_bytes())
+            except DamagedEvidence:
+                table.unreadable.append(path.stem)
+                continue
             table.add(result, book.marks(result.student) or {})
     return table
 
@@ -106,7 +111,7 @@ def report_html(table: ClassTable) -> str:
         questions=rows,
         cases=table.hardest_cases[:25],
         faults=_to_look_at(table.students, "faults"),
-        problems=_to_look_at(table.students, "problems"),
+        problems=[*((name, UNREADABLE) for name in table.unreadable), *_to_look_at(table.students, "problems")],
         waiting=_to_look_at(table.students, "waiting"),
         waiting_questions=Counter(name for row in table.students for name in row.waiting).most_common(),
         repairs=_to_look_at(table.students, "repairs"),
@@ -177,6 +182,7 @@ def _record(table: ClassTable) -> dict[str, Any]:
     students = [dataclasses.asdict(row) for row in table.students]
     return {
         "lab": table.lab,
+        "unreadable": table.unreadable,
         "points": table.points,
         "students": students,
         "questions": questions,

@@ -37,7 +37,7 @@ def safe_name(raw: str) -> str:
     text = unicodedata.normalize("NFKC", raw.encode("utf-8", "replace").decode("utf-8"))
     text = "".join(sign for sign in text if sign.isspace() or unicodedata.category(sign)[0] != "C")
     text = re.sub(r"\.{2,}", ".", _UNSAFE.sub("_", text.strip()))
-    text = text.lstrip("._-").rstrip("._")
+    text = text.lstrip("._-@").rstrip("._")
     if not text or _DEVICES.fullmatch(text):
         return f"student-{text}{_digest(raw)}"
     if len(text.encode()) <= _LONGEST:

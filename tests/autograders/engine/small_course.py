@@ -126,19 +126,23 @@ def solution(identifier: str = SUMS) -> dict[str, Any]:
     return json.loads(json.dumps(sources()[identifier].notebook))
 
 
-@cache
-def _student(identifier: str) -> dict[str, Any]:
-    """Cleared by nbgrader's own preprocessors."""
+def cleared(notebook: dict[str, Any]) -> dict[str, Any]:
+    """What students get of a solution notebook, by nbgrader's own preprocessors."""
     import nbformat
     from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 
     from course_lib.workbook.nbgrader_settings import nbgrader_settings
 
-    config = nbgrader_settings(Path("."), source=Path("."))
-    notebook = nbformat.from_dict(solution(identifier))
+    config = nbgrader_settings(Path(), source=Path())
+    node = nbformat.from_dict(notebook)
     for step in (ClearSolutions(config=config), ClearHiddenTests(config=config)):
-        notebook, _ = step.preprocess(notebook, {})
-    return json.loads(json.dumps(notebook))
+        node, _ = step.preprocess(node, {})
+    return json.loads(json.dumps(node))
+
+
+@cache
+def _student(identifier: str) -> dict[str, Any]:
+    return cleared(solution(identifier))
 
 
 def student(identifier: str = SUMS) -> dict[str, Any]:

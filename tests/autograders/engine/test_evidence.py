@@ -70,8 +70,18 @@ def test_a_file_cut_anywhere_is_refused():
 
 @pytest.mark.parametrize(
     ("entry", "value"),
-    [("seed", 1.5), ("seed", True), ("seconds", "1"), ("seconds", True), ("notebooks", {}), ("problems", [1])]
-    + [("format", 2), ("provenance", []), ("student", None), ("notebooks", [{"id": "x"}])],
+    [
+        ("seed", 1.5),
+        ("seed", True),
+        ("seconds", "1"),
+        ("seconds", True),
+        ("notebooks", {}),
+        ("notebooks", [{"id": "x"}]),
+        ("problems", [1]),
+        ("format", 2),
+        ("provenance", []),
+        ("student", None),
+    ],
 )
 def test_a_wrong_type_is_refused_by_name(entry, value):
     record = json.loads(to_json(SubmissionResult("ada", "lab", "00", 0)))

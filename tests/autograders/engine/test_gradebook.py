@@ -115,7 +115,6 @@ def test_what_people_enter_is_never_overwritten(book, path, sources):
     by_hand(path, "check_double", 2.0, "See the margin.")
     worse = auto_marks(synthetic_result("ada", LAB, sources, ability=-1.0), sources)
     for again in (marks, worse):
-        book._book.db.expire_all()
         book.put("ada", again, unanswered={("9a_tiny", "why"), ("9a_tiny", "double")})
         rows, comments = book.marks("ada"), book.comments("ada")
         assert (rows["9a_tiny", "why"].manual, rows["9a_tiny", "why"].score) == (1.5, 2.0)
@@ -131,7 +130,6 @@ def test_a_mark_by_hand_is_looked_at_again_only_when_something_changed(book, pat
     marks = auto_marks(synthetic_result("ada", LAB, sources, ability=2.0), sources)
     book.put("ada", marks)
     by_hand(path, "check_double", 2.0)
-    book._book.db.expire_all()
     if changed:
         marks["9a_tiny", "check_double"] = AutoMark(0.0, 3.0)
     book.put("ada", marks, is_new_work=new_work)
@@ -211,11 +209,19 @@ def test_a_file_that_is_no_gradebook_is_one_sentence(tmp_path, sources, content)
     assert (tmp_path / "gradebook.db").read_bytes() == content
 
 
+def test_a_new_gradebook_has_nbgraders_version(path):
+    import sqlite3
+
+    from nbgrader.api import get_alembic_version
+
+    [version] = sqlite3.connect(path).execute("SELECT version_num FROM alembic_version").fetchone()
+    assert version == get_alembic_version()
+
+
 def test_feedback_follows_marks_by_hand(tmp_path, sources, path):
     with Writer(tmp_path, LAB, sources) as writer:
         writer.write(synthetic_result("ada", LAB, sources, ability=2.0))
         by_hand(path, "why", 1.0, "A remark by a person.")
-        writer._book._book.db.expire_all()
         [page, _] = writer.feedback("ada")
     assert "A remark by a person." in page.read_text(encoding="utf-8")
     assert "Score: 6.5 / 7.0" in page.read_text(encoding="utf-8")

@@ -260,10 +260,7 @@ class TestFolder:
 
     def test_a_folder_with_an_undecodable_name(self, tmp_path):
         root = put(tmp_path / "class", {f"bob/{SUMS}.ipynb": WORK})
-        folder = os.fsencode(root) + b"/caf\xe9"
-        os.mkdir(folder)
-        with open(folder + b"/" + SUMS.encode() + b".ipynb", "wb") as file:
-            file.write(WORK)
+        put(root / os.fsdecode(b"caf\xe9"), {f"{SUMS}.ipynb": WORK})
         found = read(root)
         assert len(found) == 2
         assert all(submission.files == {SUMS: WORK} and submission.student.encode() for submission in found.values())

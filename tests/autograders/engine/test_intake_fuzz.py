@@ -86,11 +86,10 @@ def odd_value(rng):
     deep = []
     for _ in range(rng.choice([10, 70, 300])):
         deep = [deep] if rng.random() < 0.5 else {"a": deep}
-    return rng.choice(
-        [None, True, 0, -1, 3.5, 10**17, HUGE, float("nan"), float("inf"), "", "x", "\ud800", "a\0b", [], {}, deep]
-        + [["a", 3], ["a", "b\n"], {"cells": []}, "add", "twice", "why", "check_add", "(" * 300, "def add(" * 50]
-        + ["-" * 5000 + "1", "1+" * 5000 + "1", "lambda:" * 500 + "1", "x" * 70_000, "%%bash\nls", "from os import *"]
-    )
+    plain = [None, True, 0, -1, 3.5, 10**17, HUGE, float("nan"), float("inf"), "", "x", "\ud800", "a\0b", [], {}, deep]
+    cells = [["a", 3], ["a", "b\n"], {"cells": []}, "add", "twice", "why", "check_add", "%%bash\nls", "x" * 70_000]
+    code = ["-" * 5000 + "1", "1+" * 5000 + "1", "lambda:" * 500 + "1", "(" * 300, "def add(" * 50, "from os import *"]
+    return rng.choice([*plain, *cells, *code])
 
 
 def nodes(value):
@@ -154,7 +153,7 @@ def test_trees_of_notebooks(seed):
     whole = 0
     for _ in range(150):
         raw = twisted(submitted(), rng)
-        whole += ANSWERS == assert_harmless(raw).answers
+        whole += assert_harmless(raw).answers == ANSWERS
     assert whole > 15  # the mutations leave enough standing to reach what comes after reading
 
 
