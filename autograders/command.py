@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 from autograders.engine.workspace import Workspace, default_workspace
 from course_lib.course_root import course_root
 from course_lib.errors import CourseError
+from course_lib.workbook import source_notebooks
 
 __all__ = ["main"]
 
@@ -101,23 +102,32 @@ def report(lab: LabArgument, workspace: WorkspaceOption = None) -> None:
 
     root = course_root()
     lab = _lab(root, lab)
-    for path in write_report(_workspace(workspace, root), lab, _sources(root)):
-        typer.echo(f"wrote {path}")
+    typer.echo(f"wrote {write_report(_workspace(workspace, root), lab, source_notebooks(root))}")
 
 
-@app.command()
-def export(
+@app.command(name="export")
+def export_marks(
     lab: LabArgument,
     format: Annotated[Format, typer.Option(help="csv, canvas or moodle.")] = Format.csv,
     output: Annotated[Path | None, typer.Option(help="File to write; default: beside the reports.")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Write the marks for a gradebook, manual marks included."""
-    from autograders.engine.export import write_export
+    from autograders.engine.export import export
 
     root = course_root()
     lab = _lab(root, lab)
-    typer.echo(f"wrote {write_export(_workspace(workspace, root), lab, _sources(root), format.value, output)}")
+    place = Workspace(_workspace(workspace, root), lab)
+    exported = export(place.root, lab, source_notebooks(root), format.value)
+    path = output or place.reports / f"{format.value}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(exported.text, encoding="utf-8", newline="")
+    typer.echo(f"wrote {path}")
+    if exported.waiting:
+        who = ", ".join(exported.waiting[:5]) + (" and others" if len(exported.waiting) > 5 else "")
+        typer.echo(
+            f"Not final: {len(exported.waiting)} students have answers that a person must mark ({who}).", err=True
+        )
 
 
 def _dry_run(root: Path, lab: str, seed: int) -> None:
@@ -127,12 +137,6 @@ def _dry_run(root: Path, lab: str, seed: int) -> None:
     outcome.show(Console())
     if outcome.problems:
         raise typer.Exit(1)
-
-
-def _sources(root: Path) -> dict:
-    from course_lib.workbook import source_notebooks
-
-    return source_notebooks(root)
 
 
 def _lab(root: Path, name: str) -> str:

@@ -87,9 +87,8 @@ class ClassRun:
 
     def _keep(self, submission: Submission) -> None:
         """The files as they came, where nbgrader looks for them."""
-        folder = self.workspace.root / "submitted" / submission.student / submission.lab
         for name, content in submission.files.items():
-            path = folder / f"{name}.ipynb"
+            path = self.workspace.submitted(submission.student, name)
             if not path.exists() or path.read_bytes() != content:
                 self.workspace.write(path, content)
 

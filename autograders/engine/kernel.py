@@ -23,6 +23,8 @@ from autograders.engine.verdict import CellRun, Verdict
 
 __all__ = ["Kernel"]
 
+_REPORT = struct.Struct("<cii")  # inside/zygote.py: kind, pid, wait status
+
 
 @dataclass
 class Kernel:
@@ -36,6 +38,8 @@ class Kernel:
 
     def __post_init__(self) -> None:
         self._limits: Limits = self.sandbox.limits
+        self._pid: int | None = None
+        self._status: int | None = None
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._output, writing = os.pipe()
         try:
@@ -123,15 +127,20 @@ class Kernel:
                 raise self._died()
 
     def _news(self) -> bool:
-        """Reads the zygote's messages; True when it says that the kernel has ended, or is gone itself."""
+        """Reads one report of the zygote's; True when it says that this kernel has ended, or is gone itself."""
         try:
-            message = self.sandbox.control.recv(5, socket.MSG_PEEK)
+            report = self.sandbox.control.recv(_REPORT.size)
         except OSError:
             return True
-        if message[:1] == b"S" and len(message) == 5:
-            self.sandbox.control.recv(5)
-            return False
-        return True
+        if len(report) != _REPORT.size:
+            return True
+        kind, pid, status = _REPORT.unpack(report)
+        if kind == b"S":
+            self._pid = pid
+        elif pid == self._pid:  # the last notebook's kernel ends while this one already runs
+            self._status = status
+            return True
+        return False
 
     def _read_output(self) -> None:
         while self._output >= 0:
@@ -162,20 +171,10 @@ class Kernel:
 
     def _wait_status(self) -> int | None:
         until = time.monotonic() + 2
-        data = bytearray()
-        while (left := until - time.monotonic()) > 0 and select.select([self.sandbox.control], [], [], left)[0]:
-            try:
-                part = self.sandbox.control.recv(64)
-            except OSError:
-                return None
-            if not part:
-                return None
-            data += part
-            messages = [bytes(data[place : place + 5]) for place in range(0, len(data) - 4, 5)]
-            for message in messages:
-                if message[:1] == b"E":
-                    return struct.unpack("<i", message[1:])[0]
-        return None
+        while self._status is None and (left := until - time.monotonic()) > 0:
+            if not select.select([self.sandbox.control], [], [], left)[0] or self._news():
+                break
+        return self._status
 
     def _ended(self, verdict: Verdict, message: str) -> StudentFault:
         return StudentFault(verdict, message, ends_kernel=True)

@@ -34,11 +34,30 @@ class Asker(Protocol):
     def ask(self, request: bytes) -> bytes: ...
 
 
+class _UntilItEnds:
+    """Asks until the process ends; from then on every question meets the fault that ended it."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self._ended: StudentFault | None = None
+
+    def ask(self, request: bytes) -> bytes:
+        if self._ended:
+            raise self._ended
+        try:
+            return self._asker.ask(request)
+        except StudentFault as fault:
+            if fault.ends_kernel:
+                self._ended = fault
+            raise
+
+
 class Student:
     """One student's notebook, after its answers have run."""
 
     def __init__(self, asker: Asker, forbidden: tuple[str, ...] = ()) -> None:
-        self._asker, self._forbidden = asker, forbidden
+        self._asker = asker if isinstance(asker, _UntilItEnds) else _UntilItEnds(asker)
+        self._forbidden = forbidden
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

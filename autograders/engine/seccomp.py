@@ -58,13 +58,20 @@ _DENIED = {
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
+    "pidfd_getfd": (438, 438),
+    "kcmp": (312, 272),
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
     "syslog": (103, 116),
     "sched_setaffinity": (203, 122),
     "sched_setscheduler": (144, 119),
     "ioprio_set": (251, 30),
-    "shmget": (29, 194),  # System V memory escapes the caps on tmpfs
+    "shmget": (29, 194),  # System V memory and files without a folder escape the caps on tmpfs
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "msgget": (68, 186),  # what would outlive the processes of a notebook
+    "semget": (64, 190),
+    "mq_open": (240, 180),
 }
 _CLONE, _CLONE3, _SOCKET, _IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
 _NEW_NAMESPACES = 0x7E020000 | 0x80  # CLONE_NEW*

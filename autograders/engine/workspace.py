@@ -54,14 +54,20 @@ class Workspace:
     def pending(self, student: str) -> Path:
         return self.pending_folder / f"{_file_name(student)}.json"
 
+    def submitted(self, student: str, notebook: str) -> Path:
+        return self.root / "submitted" / _file_name(student) / self.lab / f"{notebook}.ipynb"
+
     def autograded(self, student: str, notebook: str) -> Path:
         return self.root / "autograded" / _file_name(student) / self.lab / f"{notebook}.ipynb"
 
     def feedback(self, student: str, notebook: str) -> Path:
         return self.root / "feedback" / _file_name(student) / self.lab / f"{notebook}.html"
 
-    def write(self, path: Path, content: bytes) -> None:
+    def write(self, path: Path, content: bytes, *, lasting: bool = True) -> None:
         """Put `content` at `path` so that a reader, or a kill, meets the old file or the new one and no part of one.
+
+        lasting  wait until the disk has it, so that not even a power cut loses it; pages that can be made again need
+            not.
 
         Raises CourseError when the disk is full or the folder may not be written; the old file then stands.
         """
@@ -69,9 +75,10 @@ class Workspace:
         try:
             self.partial.mkdir(parents=True, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_through(partial, content)
+            _write(partial, content, lasting)
             partial.replace(path)
-            _sync_folder(path.parent)
+            if lasting:
+                _sync_folder(path.parent)
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise self.cannot_write(path, error) from error
@@ -102,11 +109,12 @@ class Workspace:
         )
 
 
-def _write_through(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, lasting: bool) -> None:
     with path.open("wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        if lasting:
+            os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,10 +8,10 @@ pending evidence into the evidence. Whoever opens the workspace next finishes wh
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from autograders.engine.autograded import autograded_notebook
 from autograders.engine.evidence import DamagedEvidence, from_json, to_json
@@ -150,7 +150,7 @@ class Writer:
             if name in handed_in:
                 notebook = autograded_notebook(self._released[name], source, handed_in[name], result.problems)
                 text = nbformat.writes(notebook) + "\n"
-                self.workspace.write(self.workspace.autograded(result.student, name), text.encode())
+                self.workspace.write(self.workspace.autograded(result.student, name), text.encode(), lasting=False)
             else:  # an earlier submission may have had it
                 self.workspace.autograded(result.student, name).unlink(missing_ok=True)
                 self.workspace.feedback(result.student, name).unlink(missing_ok=True)
@@ -170,7 +170,7 @@ class Writer:
                 {cell: mark for (notebook, cell), mark in marks.items() if notebook == name},
                 {cell: text for (notebook, cell), text in comments.items() if notebook == name},
             )
-            self.workspace.write(self.workspace.feedback(result.student, name), page.encode())
+            self.workspace.write(self.workspace.feedback(result.student, name), page.encode(), lasting=False)
             written.append(self.workspace.feedback(result.student, name))
         return written
 
@@ -191,7 +191,7 @@ def _solution_cells(cells: Iterable) -> list:
 
 
 @contextlib.contextmanager
-def _lock(workspace: Workspace) -> IO[bytes]:
+def _lock(workspace: Workspace) -> Iterator[None]:
     """Keep other runs out of the workspace. The lock dies with the process, however it ends."""
     import fcntl
 
@@ -208,4 +208,4 @@ def _lock(workspace: Workspace) -> IO[bytes]:
             raise CourseError(
                 f"another run is grading into {workspace.root}; wait until it is done, or give another --workspace"
             ) from error
-        yield file
+        yield

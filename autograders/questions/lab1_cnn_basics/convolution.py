@@ -99,13 +99,13 @@ def pooling(student: Student, reference: Reference, rng: Inputs, case: Cases) ->
 def grouped_conv(student: Student, reference: Reference, rng: Inputs, case: Cases) -> None:
     per_group = rng.integer(2, 4)
     tasks = {  # channels in, channels out, groups, kernel, padding
-        "one group": (3, rng.integer(4, 7), 1, 3, 0),
+        "one group, with padding": (3, rng.integer(4, 7), 1, 3, 1),
         "two groups": (2 * per_group, 4, 2, 3, 0),
         "three groups, more filters than channels": (6, 3 * (per_group + 1), 3, 2, 0),
         "fewer filters than channels": (4 * per_group, 4, 4, 1, 0),
         "depthwise: as many groups as channels": (5, 5, 5, 3, 0),
         "depthwise with several filters for a channel": (4, 4 * per_group, 4, 3, 0),
-        "with padding": (6, 4, 2, 3, rng.integer(1, 3)),
+        "two groups, with padding": (6, 4, 2, 3, rng.integer(1, 3)),
     }
     hint = "Each group reads its own block of neighbouring channels and has its own block of filters."
     for name, (channels, outputs, groups, kernel, padding) in tasks.items():

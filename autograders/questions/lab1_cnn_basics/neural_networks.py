@@ -172,7 +172,7 @@ def dropout(student: Student, reference: Reference, rng: Inputs, case: Cases) ->
             close(y[kept], x[kept] / (1 - p), hint="Survivors are divided by the share that is kept.")
 
     image = rng.uniform(5, 3, 17, 19, low=1, high=2).double()
-    with case("every value has a draw of its own"):
+    with case("every value has a draw of its own", weight=2):
         y = student.dropout(image, 0.5, True, second)
         is_like(y, image)
         for dim in range(4):
@@ -187,7 +187,7 @@ def dropout(student: Student, reference: Reference, rng: Inputs, case: Cases) ->
         that(not same, "Two generators dropped the same values: none should be made or seeded in the function.")
 
     few = rng.normal(6, 5)
-    with case("in use, and for p of zero, nothing is dropped"):
+    with case("in use, and for p of zero, nothing is dropped", weight=2):
         close(student.dropout(few, often, False, first), few, hint="In use nothing is dropped or scaled.")
         close(student.dropout(few, 0.0, True, first), few)
 

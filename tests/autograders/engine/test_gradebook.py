@@ -209,11 +209,15 @@ def test_a_file_that_is_no_gradebook_is_one_sentence(tmp_path, sources, content)
     assert (tmp_path / "gradebook.db").read_bytes() == content
 
 
-def test_a_new_gradebook_has_nbgraders_version(path):
+def test_a_new_gradebook_has_nbgraders_version(path, monkeypatch):
+    import os
     import sqlite3
+    import sys
+    from pathlib import Path
 
     from nbgrader.api import get_alembic_version
 
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # `alembic` is there
     [version] = sqlite3.connect(path).execute("SELECT version_num FROM alembic_version").fetchone()
     assert version == get_alembic_version()
 
