@@ -11,7 +11,7 @@ export PYTHON
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab doctor test check build run bench nightly lock moved
+.PHONY: help lab doctor test check build run grade bench nightly lock moved
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -36,6 +36,9 @@ build: $(LAB)  ## solutions/ -> labs/
 
 run: $(LAB)  ## execute the notebooks: make run ARGS="1a --profile full"
 	@$(COURSE) run --jobs $(JOBS) $(ARGS)
+
+grade: $(TEST)  ## staff: make grade ARGS="lab1 SUBMISSIONS", as course grade does
+	@$(COURSE) grade $(ARGS)
 
 bench: $(TEST)  ## time an operation beside its peers: make bench ARGS="csr_matmul --quick"
 	@$(COURSE) bench $(ARGS)

@@ -68,7 +68,32 @@ def lab(
     """Open the course in JupyterLab; Ctrl-C stops it."""
     from course_lib.workbook.lab_server import serve
 
-    serve(course_root(), port=port, browser=browser)
+    serve(course_root(holding="labs"), port=port, browser=browser)
+
+
+@app.command()
+def progress(
+    lab: Annotated[str | None, typer.Argument(metavar="[LAB]", help="Such as lab1; all of them when left out.")] = None,
+) -> None:
+    """Show how far you are: exercises whose visible checks pass, and the next one to do."""
+    from course_lib.progress.table import show_progress
+
+    show_progress(course_root(holding="labs"), lab)
+
+
+@app.command()
+def submit(
+    lab: Annotated[str, typer.Argument(help="Such as lab1.")],
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: LAB.zip in this folder.")] = None,
+    student: Annotated[str | None, typer.Option(metavar="NAME", help="Your name, if your course asks for it.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask if something is missing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Look whether a lab is complete and pack its notebooks into one zip to hand in."""
+    from course_lib.workbook.submission_report import submit as submit_lab
+
+    if not submit_lab(course_root(holding="labs"), lab, output=output, student=student, yes=yes, force=force):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -164,6 +164,14 @@ def _sandbox() -> Finding:
     return Finding("sandbox", "ok", f"{machine.run(command, '--version').stdout.strip()}, works")
 
 
+def _grading() -> Finding:
+    absent = [name for name in ("distributed", "cryptography") if not _version(name)]
+    if absent:
+        meaning = "Students: nothing. Staff: `course grade` needs them. Run `pip install -e .[staff] -c constraints.txt`."
+        return Finding("grading", "missing", f"no {', '.join(absent)}", meaning)
+    return Finding("grading", "ok", f"dask.distributed {_version('distributed')}")
+
+
 def _chromium() -> Finding:
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
     command = next(filter(None, map(shutil.which, names)), None)
@@ -186,6 +194,7 @@ _LOOKS: tuple[Callable[[], Finding], ...] = (
     _gpu,
     _cupy,
     _sandbox,
+    _grading,
     _chromium,
 )
 

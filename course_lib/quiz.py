@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from course_lib import progress
 from course_lib.checking import CheckFailed
 
 __all__ = ["check_answer", "chosen_letters", "score"]
@@ -34,6 +35,7 @@ def chosen_letters(name: str, answer: Any, letters: str) -> set[str] | None:
 def check_answer(name: str, answer: Any, letters: str) -> None:
     """The visible check: says what was understood, never whether it is right."""
     chosen = chosen_letters(name, answer, letters)
+    progress.record_answer(name, answered=chosen is not None)
     if chosen is None:
         print(f"{name}: not answered yet.")
     else:

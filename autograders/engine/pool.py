@@ -32,9 +32,13 @@ def graded(
     cluster  address of a dask scheduler whose workers have this course at the same path; None: this machine.
     Raises CourseError if the cluster cannot be reached.
     """
-    with _client(jobs, cluster) as client:
+    waiting = iter(submissions)
+    first = list(itertools.islice(waiting, jobs))
+    if not first:  # workers take seconds to start
+        return
+    waiting = itertools.chain(first, waiting)
+    with _client(min(jobs, len(first)), cluster) as client:
         client.register_plugin(_plugin(settings))
-        waiting = iter(submissions)
         ahead = AHEAD * (jobs if cluster is None else max(1, len(client.scheduler_info()["workers"])))
         running: dict[Any, Submission] = {}
         while True:

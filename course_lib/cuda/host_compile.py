@@ -68,10 +68,14 @@ def build_runtime() -> Path:
     )
 
 
-def build_program(source: Source, kernel: str, options: Sequence[str], *, checked: bool) -> Path:
-    """A program that runs one launch in a process of its own (host/runtime/isolated.cpp), with or without checks."""
+def build_program(source: Source, kernel: str, options: Sequence[str], *, checked: bool, traced: bool = False) -> Path:
+    """A program that runs one launch in a process of its own (host/runtime/isolated.cpp), with or without checks.
+
+    traced  with checks, and every access written down (host/runtime/trace.hpp).
+    """
     compiler = host_compiler()
-    mode = ("-DCOURSE_CHECKED",) if checked else ()
+    checked = checked or traced
+    mode = (*(["-DCOURSE_CHECKED"] if checked else []), *(["-DCOURSE_TRACED"] if traced else []))
     runner = native.build(
         HOST / "runtime" / "isolated.cpp",
         "c++",

@@ -11,9 +11,13 @@ from types import ModuleType
 from typing import Any
 
 _VIEWS = {  # function -> the file that defines it
+    "attention_maps": "attention_maps",
     "grow_receptive_field": "receptive_field",
     "move_filter": "filters",
     "optimizer_paths": "optimizer_paths",
+    "patch_memory": "patch_memory",
+    "tradeoffs": "tradeoffs",
+    "tune_temperature": "temperature",
 }
 __all__ = sorted(_VIEWS)
 

@@ -10,12 +10,13 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_lib.errors import CourseError
+from course_lib.progress.outline import LabOutline, NotebookOutline, Task, as_metadata
 from course_lib.workbook.expand import notebook_metadata
 from course_lib.workbook.percent import read_percent
 from course_lib.workbook.source import SourceNotebook
 from course_lib.workbook.syllabus import TopicCoverage, cover, read_syllabus
 
-__all__ = ["Lab", "hours", "lab_table", "notebooks_of", "read_labs", "start_here"]
+__all__ = ["Lab", "hours", "lab_table", "notebooks_of", "outline", "read_labs", "start_here"]
 
 _PLACE_OF_TABLE = "<!-- table of labs -->"
 
@@ -41,8 +42,28 @@ def start_here(root: Path, notebooks: dict[str, SourceNotebook]) -> nbformat.Not
         new_cell = new_markdown_cell if cell.is_markdown else new_code_cell
         cells.append(new_cell(source=cell.source.replace(_PLACE_OF_TABLE, table), id=f"start-{index}"))
     notebook = new_notebook(cells=cells)
-    notebook.metadata = nbformat.from_dict(notebook_metadata("start_here", "Start here"))
+    metadata = notebook_metadata("start_here", "Start here")
+    metadata["course"]["outline"] = as_metadata(outline(root, notebooks))
+    notebook.metadata = nbformat.from_dict(metadata)
     return notebook
+
+
+def outline(root: Path, notebooks: dict[str, SourceNotebook]) -> list[LabOutline]:
+    """Every lab that has notebooks, with what they ask: a student's copy has no other list of it."""
+    parts = [
+        (lab, tuple(_outline(notebook) for notebook in notebooks.values() if notebook.lab == lab.folder))
+        for lab in read_labs(root)
+    ]
+    return [LabOutline(lab.folder, f"Lab {lab.number}: {lab.title}", found) for lab, found in parts if found]
+
+
+def _outline(notebook: SourceNotebook) -> NotebookOutline:
+    points = {cell.id: cell.points for cell in notebook.text.of_kind("check")}
+    tasks = (
+        Task(cell.id, cell.kind, (points.get(cell.id) if cell.kind == "exercise" else cell.points) or 0)
+        for cell in notebook.text.of_kind("exercise", "quiz", "question")
+    )
+    return NotebookOutline(notebook.id, notebook.title, tuple(tasks))
 
 
 def lab_table(root: Path, notebooks: dict[str, SourceNotebook], *, link_base: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The system call filter, run by a small interpreter of the kernel's BPF: the oracle is the table of what is refused."""
+"""The system call filter, run by a small interpreter of the kernel's BPF: the oracle is the list of what is refused."""
 
 from __future__ import annotations
 

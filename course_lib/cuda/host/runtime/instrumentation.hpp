@@ -2,13 +2,20 @@
 // the names that the compiler emits; the library that usually answers to them is not linked.
 #pragma once
 #include "watch.hpp"
+#if defined(COURSE_TRACED)
+#include "trace.hpp"
+#endif
 
 // __tsan_read4 and its like get no address of the code but their own return address: the instruction after the call.
 #define COURSE_HERE uintptr_t(__builtin_return_address(0))
 
 inline void on_access(void* address, uint32_t size, Access access, uintptr_t code) {
     if (!watching || !host_current) return;
-    watch(address, size, access, call_stacks.number(current_stack(current_thread()), code));
+    const uint32_t site = call_stacks.number(current_stack(current_thread()), code);
+#if defined(COURSE_TRACED)
+    trace_access(address, size, access, site);
+#endif
+    watch(address, size, access, site);
 }
 
 inline void check_alignment(void* address, uint32_t size, Access access, uintptr_t code) {

@@ -208,7 +208,13 @@ int main(int count, char** words) {
     prepare_for_the_worst(open.job->milliseconds);
 #if defined(COURSE_CHECKED)
     call_stacks.prepare();
+#if defined(COURSE_TRACED)
+    start_trace();
+#endif
     check(open, words[3]);
+#if defined(COURSE_TRACED)
+    save_trace(words[2]);
+#endif
 #else
     run(open, words[3]);
 #endif

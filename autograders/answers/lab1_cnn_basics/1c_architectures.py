@@ -1,0 +1,1430 @@
+# %% [markdown]
+# Wrong answers that the visible checks must catch, and other right answers that they must accept.
+
+
+# %% wrong="batch_norm" name="statistics of the batch in use too"
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+    if training:
+        count = x.numel() / x.shape[1]
+        with torch.no_grad():
+            running_mean.lerp_(mean, momentum)
+            running_var.lerp_(var * count / (count - 1), momentum)
+    x = (x - mean[:, None, None]) / torch.sqrt(var + eps)[:, None, None]
+    return x * weight[:, None, None] + bias[:, None, None]
+
+
+# %% wrong="batch_norm" name="momentum the other way round"
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    mean, var = running_mean, running_var
+    if training:
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+        count = x.numel() / x.shape[1]
+        with torch.no_grad():
+            running_mean.lerp_(mean, 1 - momentum)
+            running_var.lerp_(var * count / (count - 1), 1 - momentum)
+    x = (x - mean[:, None, None]) / torch.sqrt(var + eps)[:, None, None]
+    return x * weight[:, None, None] + bias[:, None, None]
+
+
+# %% wrong="batch_norm" name="unbiased variance in the result"
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    mean, var = running_mean, running_var
+    if training:
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3))
+        with torch.no_grad():
+            running_mean.lerp_(mean, momentum)
+            running_var.lerp_(var, momentum)
+    x = (x - mean[:, None, None]) / torch.sqrt(var + eps)[:, None, None]
+    return x * weight[:, None, None] + bias[:, None, None]
+
+
+# %% wrong="batch_norm" name="biased variance in the running statistics"
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    mean, var = running_mean, running_var
+    if training:
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+        with torch.no_grad():
+            running_mean.lerp_(mean, momentum)
+            running_var.lerp_(var, momentum)
+    x = (x - mean[:, None, None]) / torch.sqrt(var + eps)[:, None, None]
+    return x * weight[:, None, None] + bias[:, None, None]
+
+
+# %% wrong="batch_norm" name="statistics of each image alone"
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    if training:
+        mean, var = x.mean((2, 3), keepdim=True), x.var((2, 3), correction=0, keepdim=True)
+        with torch.no_grad():
+            running_mean.lerp_(x.mean((0, 2, 3)), momentum)
+            running_var.lerp_(x.var((0, 2, 3)), momentum)
+    else:
+        mean, var = running_mean[:, None, None], running_var[:, None, None]
+    return (x - mean) / torch.sqrt(var + eps) * weight[:, None, None] + bias[:, None, None]
+
+
+# %% wrong="batch_norm" name="new running statistics instead of changed ones"
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    mean, var = running_mean, running_var
+    if training:
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+        running_mean = (1 - momentum) * running_mean + momentum * mean
+        running_var = (1 - momentum) * running_var + momentum * var
+    x = (x - mean[:, None, None]) / torch.sqrt(var + eps)[:, None, None]
+    return x * weight[:, None, None] + bias[:, None, None]
+
+
+# %% wrong="batch_norm" name="changes the running statistics in use"
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    mean, var = running_mean.clone(), running_var.clone()
+    with torch.no_grad():
+        running_mean.lerp_(x.mean((0, 2, 3)), momentum)
+        running_var.lerp_(x.var((0, 2, 3)), momentum)
+    if training:
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+    x = (x - mean[:, None, None]) / torch.sqrt(var + eps)[:, None, None]
+    return x * weight[:, None, None] + bias[:, None, None]
+
+
+# %% wrong="batch_norm" name="eps added to the standard deviation"
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    mean, var = running_mean, running_var
+    if training:
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+        count = x.numel() / x.shape[1]
+        with torch.no_grad():
+            running_mean.lerp_(mean, momentum)
+            running_var.lerp_(var * count / (count - 1), momentum)
+    x = (x - mean[:, None, None]) / (torch.sqrt(var) + eps)[:, None, None]
+    return x * weight[:, None, None] + bias[:, None, None]
+
+
+# %% right="batch_norm" name="channels flattened, statistics written in"
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    rows = x.transpose(0, 1).flatten(1)
+    if training:
+        mean = rows.sum(1) / rows.shape[1]
+        var = ((rows - mean[:, None]) ** 2).sum(1) / rows.shape[1]
+        running_mean[:] = (1 - momentum) * running_mean + momentum * mean.detach()
+        running_var[:] = (1 - momentum) * running_var + momentum * rows.detach().var(1)
+    else:
+        mean, var = running_mean, running_var
+    normal = (x - mean.reshape(1, -1, 1, 1)) * torch.rsqrt(var + eps).reshape(1, -1, 1, 1)
+    return normal * weight.reshape(1, -1, 1, 1) + bias.reshape(1, -1, 1, 1)
+
+
+# %% wrong="bn_folding" name="forgets the old bias"
+def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
+    scale = gamma / torch.sqrt(var + eps)
+    return conv_weight * scale[:, None, None, None], beta - scale * mean
+
+
+# %% wrong="bn_folding" name="does not scale the old bias"
+def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
+    scale = gamma / torch.sqrt(var + eps)
+    bias = beta - scale * mean
+    return conv_weight * scale[:, None, None, None], bias if conv_bias is None else bias + conv_bias
+
+
+# %% wrong="bn_folding" name="scales input channels"
+def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
+    scale = gamma / torch.sqrt(var + eps)
+    shifted = -mean if conv_bias is None else conv_bias - mean
+    scale_in = scale[: conv_weight.shape[1]]
+    return conv_weight * scale_in[:, None, None], beta + scale * shifted
+
+
+# %% wrong="bn_folding" name="forgets the scale gamma"
+def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
+    scale = 1 / torch.sqrt(var + eps)
+    shifted = -mean if conv_bias is None else conv_bias - mean
+    return conv_weight * scale[:, None, None, None], beta + scale * shifted
+
+
+# %% wrong="bn_folding" name="divides by the variance"
+def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
+    scale = gamma / (var + eps)
+    shifted = -mean if conv_bias is None else conv_bias - mean
+    return conv_weight * scale[:, None, None, None], beta + scale * shifted
+
+
+# %% wrong="bn_folding" name="forgets eps"
+def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
+    scale = gamma / torch.sqrt(var)
+    shifted = -mean if conv_bias is None else conv_bias - mean
+    return conv_weight * scale[:, None, None, None], beta + scale * shifted
+
+
+# %% wrong="bn_folding" name="scales the weight in place"
+def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
+    scale = gamma / torch.sqrt(var + eps)
+    shifted = -mean if conv_bias is None else conv_bias - mean
+    return conv_weight.mul_(scale[:, None, None, None]), beta + scale * shifted
+
+
+# %% right="bn_folding" name="einsum, and a bias of zeros"
+def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
+    if conv_bias is None:
+        conv_bias = torch.zeros_like(mean)
+    scale = gamma * torch.rsqrt(var + eps)
+    return torch.einsum("kcuv,k->kcuv", conv_weight, scale), (conv_bias - mean) * scale + beta
+
+
+# %% wrong="basic_block" name="last ReLU before the addition"
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, width, stride=1, shortcut=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.shortcut = shortcut
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        return y + (x if self.shortcut is None else self.shortcut(x))
+
+
+# %% wrong="basic_block" name="no ReLU between the convolutions"
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, width, stride=1, shortcut=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.shortcut = shortcut
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(self.bn1(self.conv1(x))))
+        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+
+
+# %% wrong="basic_block" name="forgets to add the input"
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, width, stride=1, shortcut=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+
+    def forward(self, x):
+        return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
+
+
+# %% wrong="basic_block" name="adds the shortcut to the input"
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, width, stride=1, shortcut=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.shortcut = shortcut
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        if self.shortcut is not None and self.shortcut(x).shape == x.shape:
+            x = x + self.shortcut(x)
+        elif self.shortcut is not None:
+            x = 2 * self.shortcut(x)
+        return F.relu(y + x)
+
+
+# %% wrong="basic_block" name="stride in both convolutions"
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, width, stride=1, shortcut=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.shortcut = shortcut
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+
+
+# %% wrong="basic_block" name="stride in the second convolution"
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, width, stride=1, shortcut=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.shortcut = shortcut
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+
+
+# %% wrong="basic_block" name="one normalisation used twice"
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, width, stride=1, shortcut=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.shortcut = shortcut
+
+    def forward(self, x):
+        y = self.bn(self.conv2(F.relu(self.bn(self.conv1(x)))))
+        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+
+
+# %% wrong="basic_block" name="convolutions with biases"
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, width, stride=1, shortcut=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.shortcut = shortcut
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+
+
+# %% right="basic_block" name="layers in a sequence, the identity as a module"
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, width, stride=1, shortcut=None):
+        super().__init__()
+        self.residual = nn.Sequential(
+            nn.Conv2d(inputs, width, (3, 3), (stride, stride), "same" if stride == 1 else 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+        self.beside = shortcut or nn.Identity()
+
+    def forward(self, x):
+        return (self.residual(x) + self.beside(x)).clamp(min=0)
+
+
+# %% wrong="shortcuts" name="always projects"
+class Shortcut(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        return self.bn(self.conv(x))
+
+
+# %% wrong="shortcuts" name="projects only where the channels change"
+class Shortcut(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.project = nn.Sequential()
+        if inputs != outputs:
+            self.project = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x):
+        return self.project(x)
+
+
+# %% wrong="shortcuts" name="projects only where the size changes"
+class Shortcut(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.project = nn.Sequential()
+        if stride != 1:
+            self.project = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x):
+        return self.project(x)
+
+
+# %% wrong="shortcuts" name="forgets the stride"
+class Shortcut(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.project = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            self.project = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        return self.project(x)
+
+
+# %% wrong="shortcuts" name="forgets the normalisation"
+class Shortcut(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.project = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.project = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+
+    def forward(self, x):
+        return self.project(x)
+
+
+# %% wrong="shortcuts" name="a ReLU after the projection"
+class Shortcut(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.project = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.project = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+            )
+
+    def forward(self, x):
+        return self.project(x)
+
+
+# %% wrong="shortcuts" name="projects with 3x3 filters"
+class Shortcut(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.project = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.project = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x):
+        return self.project(x)
+
+
+# %% right="shortcuts" name="takes every stride-th pixel, then projects"
+class Shortcut(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.stride, self.same = stride, (inputs, 1) == (outputs, stride)
+        if not self.same:
+            self.conv = nn.Conv2d(inputs, outputs, kernel_size=1, bias=False)
+            self.bn = nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        return x if self.same else self.bn(self.conv(x[..., :: self.stride, :: self.stride]))
+
+
+# %% wrong="squeezenet" name="no ReLU after the squeeze"
+class Fire(nn.Module):
+    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1)
+
+    def forward(self, x):
+        z = self.squeeze(x)
+        return F.relu(torch.cat([self.expand1x1(z), self.expand3x3(z)], 1))
+
+
+# %% wrong="squeezenet" name="no ReLU after the expansion"
+class Fire(nn.Module):
+    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1)
+
+    def forward(self, x):
+        z = F.relu(self.squeeze(x))
+        return torch.cat([self.expand1x1(z), self.expand3x3(z)], 1)
+
+
+# %% wrong="squeezenet" name="3x3 channels first"
+class Fire(nn.Module):
+    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1)
+
+    def forward(self, x):
+        z = F.relu(self.squeeze(x))
+        return F.relu(torch.cat([self.expand3x3(z), self.expand1x1(z)], 1))
+
+
+# %% wrong="squeezenet" name="the 3x3 filters see all channels"
+class Fire(nn.Module):
+    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
+        self.expand3x3 = nn.Conv2d(inputs, expand3x3, 3, padding=1)
+
+    def forward(self, x):
+        return F.relu(torch.cat([self.expand1x1(F.relu(self.squeeze(x))), self.expand3x3(x)], 1))
+
+
+# %% wrong="squeezenet" name="adds the two results"
+class Fire(nn.Module):
+    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1)
+
+    def forward(self, x):
+        z = F.relu(self.squeeze(x))
+        wide, narrow = F.relu(self.expand1x1(z)), F.relu(self.expand3x3(z))
+        channels = min(wide.shape[1], narrow.shape[1])
+        return wide[:, :channels] + narrow[:, :channels]
+
+
+# %% wrong="squeezenet" name="forgets the padding"
+class Fire(nn.Module):
+    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3)
+
+    def forward(self, x):
+        z = F.relu(self.squeeze(x))
+        return F.relu(torch.cat([self.expand1x1(z)[:, :, 1:-1, 1:-1], self.expand3x3(z)], 1))
+
+
+# %% wrong="squeezenet" name="convolutions without biases"
+class Fire(nn.Module):
+    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeeze, 1, bias=False)
+        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1, bias=False)
+        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1, bias=False)
+
+    def forward(self, x):
+        z = F.relu(self.squeeze(x))
+        return F.relu(torch.cat([self.expand1x1(z), self.expand3x3(z)], 1))
+
+
+# %% right="squeezenet" name="sequences, and a result that is filled in"
+class Fire(nn.Module):
+    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(inputs, squeeze, kernel_size=1), nn.ReLU())
+        self.small = nn.Sequential(nn.Conv2d(squeeze, expand1x1, kernel_size=1), nn.ReLU())
+        self.large = nn.Sequential(nn.Conv2d(squeeze, expand3x3, kernel_size=3, padding="same"), nn.ReLU())
+        self.split = expand1x1, expand3x3
+
+    def forward(self, x):
+        z = self.first(x)
+        y = x.new_empty(len(x), sum(self.split), *x.shape[2:])
+        y[:, : self.split[0]] = self.small(z)
+        y[:, self.split[0] :] = self.large(z)
+        return y
+
+
+# %% wrong="depthwise_separable" name="pointwise first"
+class DepthwiseSeparable(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, stride=stride, padding=1, groups=outputs, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+# %% wrong="depthwise_separable" name="a dense 3x3 convolution"
+class DepthwiseSeparable(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, bias=False),
+            nn.BatchNorm2d(inputs),
+            nn.ReLU(),
+            nn.Conv2d(inputs, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+# %% wrong="depthwise_separable" name="nothing between the convolutions"
+class DepthwiseSeparable(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False),
+            nn.Conv2d(inputs, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+# %% wrong="depthwise_separable" name="no ReLU after the depthwise convolution"
+class DepthwiseSeparable(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False),
+            nn.BatchNorm2d(inputs),
+            nn.Conv2d(inputs, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+# %% wrong="depthwise_separable" name="stride in the pointwise convolution"
+class DepthwiseSeparable(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False),
+            nn.BatchNorm2d(inputs),
+            nn.ReLU(),
+            nn.Conv2d(inputs, outputs, 1, stride=stride, padding=0, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+
+    def forward(self, x):
+        return self.layers(x).relu() + 0.1
+
+
+# %% wrong="depthwise_separable" name="forgets the stride"
+class DepthwiseSeparable(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False),
+            nn.BatchNorm2d(inputs),
+            nn.ReLU(),
+            nn.Conv2d(inputs, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+# %% wrong="depthwise_separable" name="no ReLU at the end"
+class DepthwiseSeparable(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False),
+            nn.BatchNorm2d(inputs),
+            nn.ReLU(),
+            nn.Conv2d(inputs, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+# %% right="depthwise_separable" name="named layers"
+class DepthwiseSeparable(nn.Module):
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.depthwise = nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False)
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.pointwise = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        filtered = F.relu(self.bn1(self.depthwise(x)))
+        return F.relu(self.bn2(self.pointwise(filtered)))
+
+
+# %% wrong="separable_cost" name="positions of the input"
+def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
+    dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 + c_in * c_out
+    return (dense, dense * height * width), (separable, separable * height * width)
+
+
+# %% wrong="separable_cost" name="depthwise filters for output channels"
+def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
+    positions = math.ceil(height / stride) * math.ceil(width / stride)
+    dense, separable = c_in * c_out * kernel**2, c_out * kernel**2 + c_in * c_out
+    return (dense, dense * positions), (separable, separable * positions)
+
+
+# %% wrong="separable_cost" name="multiplies the two steps"
+def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
+    positions = math.ceil(height / stride) * math.ceil(width / stride)
+    dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 * c_out
+    return (dense, dense * positions), (separable, separable * positions)
+
+
+# %% wrong="separable_cost" name="depthwise filters alone"
+def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
+    positions = math.ceil(height / stride) * math.ceil(width / stride)
+    dense, separable = c_in * c_out * kernel**2, c_in * kernel**2
+    return (dense, dense * positions), (separable, separable * positions)
+
+
+# %% wrong="separable_cost" name="always 3x3"
+def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
+    positions = math.ceil(height / stride) * math.ceil(width / stride)
+    dense, separable = c_in * c_out * 9, c_in * 9 + c_in * c_out
+    return (dense, dense * positions), (separable, separable * positions)
+
+
+# %% wrong="separable_cost" name="rounds down"
+def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
+    positions = (height // stride) * (width // stride)
+    dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 + c_in * c_out
+    return (dense, dense * positions), (separable, separable * positions)
+
+
+# %% wrong="separable_cost" name="parameters at every position"
+def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
+    positions = math.ceil(height / stride) * math.ceil(width / stride)
+    dense = c_in * c_out * kernel**2 * positions
+    separable = (c_in * kernel**2 + c_in * c_out) * positions
+    return (dense, dense), (separable, separable)
+
+
+# %% right="separable_cost" name="counts layers on the meta device"
+def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
+    with torch.device("meta"):
+        x, options = torch.empty(1, c_in, height, width), {"padding": kernel // 2, "stride": stride, "bias": False}
+        dense = nn.Conv2d(c_in, c_out, kernel, **options)
+        pair = nn.Sequential(
+            nn.Conv2d(c_in, c_in, kernel, groups=c_in, **options), nn.Conv2d(c_in, c_out, 1, bias=False)
+        )
+        counts = [measure.count(layers, x) for layers in (dense, pair)]
+    return tuple((count.parameters, count.macs) for count in counts)
+
+
+# %% wrong="round_channels" name="Python's round"
+def round_channels(channels, divisor=8):
+    nearest = max(divisor, round(channels / divisor) * divisor)
+    return nearest + divisor if nearest < 0.9 * channels else nearest
+
+
+# %% wrong="round_channels" name="rounds down"
+def round_channels(channels, divisor=8):
+    nearest = max(divisor, int(channels // divisor) * divisor)
+    return nearest + divisor if nearest < 0.9 * channels else nearest
+
+
+# %% wrong="round_channels" name="rounds up"
+def round_channels(channels, divisor=8):
+    return math.ceil(channels / divisor) * divisor
+
+
+# %% wrong="round_channels" name="forgets the 90 percent"
+def round_channels(channels, divisor=8):
+    return max(divisor, int(channels + divisor / 2) // divisor * divisor)
+
+
+# %% wrong="round_channels" name="may return 0"
+def round_channels(channels, divisor=8):
+    nearest = int(channels + divisor / 2) // divisor * divisor
+    return nearest + divisor if 0 < nearest < 0.9 * channels else nearest
+
+
+# %% wrong="round_channels" name="always 8"
+def round_channels(channels, divisor=8):
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * channels else nearest
+
+
+# %% right="round_channels" name="compares the two neighbours"
+def round_channels(channels, divisor=8):
+    below = int(channels // divisor) * divisor
+    above = below + divisor
+    nearest = below if channels - below < above - channels else above
+    nearest = max(nearest, divisor)
+    while nearest < 0.9 * channels:
+        nearest += divisor
+    return nearest
+
+
+# %% wrong="multipliers" name="scales only the outputs"
+def scaled_macs(layers, side, width=1.0, resolution=1.0):
+    side, macs = round(resolution * side), 0
+    for c_in, c_out, stride in layers:
+        c_out, side = max(1, round(width * c_out)), math.ceil(side / stride)
+        macs += side**2 * c_in * (9 + c_out)
+    return macs
+
+
+# %% wrong="multipliers" name="alpha and rho squared"
+def scaled_macs(layers, side, width=1.0, resolution=1.0):
+    macs = 0
+    for c_in, c_out, stride in layers:
+        side = math.ceil(side / stride)
+        macs += side**2 * c_in * (9 + c_out)
+    return round(width**2 * resolution**2 * macs)
+
+
+# %% wrong="multipliers" name="scales one side of the image"
+def scaled_macs(layers, side, width=1.0, resolution=1.0):
+    height, across, macs = round(resolution * side), side, 0
+    for c_in, c_out, stride in layers:
+        c_in, c_out = max(1, round(width * c_in)), max(1, round(width * c_out))
+        height, across = math.ceil(height / stride), math.ceil(across / stride)
+        macs += height * across * c_in * (9 + c_out)
+    return macs
+
+
+# %% wrong="multipliers" name="every layer starts from the whole image"
+def scaled_macs(layers, side, width=1.0, resolution=1.0):
+    macs = 0
+    for c_in, c_out, stride in layers:
+        c_in, c_out = max(1, round(width * c_in)), max(1, round(width * c_out))
+        macs += math.ceil(round(resolution * side) / stride) ** 2 * c_in * (9 + c_out)
+    return macs
+
+
+# %% wrong="multipliers" name="counts before the stride"
+def scaled_macs(layers, side, width=1.0, resolution=1.0):
+    side, macs = round(resolution * side), 0
+    for c_in, c_out, stride in layers:
+        c_in, c_out = max(1, round(width * c_in)), max(1, round(width * c_out))
+        macs += side**2 * c_in * (9 + c_out)
+        side = math.ceil(side / stride)
+    return macs
+
+
+# %% wrong="multipliers" name="dense convolutions"
+def scaled_macs(layers, side, width=1.0, resolution=1.0):
+    side, macs = round(resolution * side), 0
+    for c_in, c_out, stride in layers:
+        c_in, c_out = max(1, round(width * c_in)), max(1, round(width * c_out))
+        side = math.ceil(side / stride)
+        macs += side**2 * c_in * c_out * 9
+    return macs
+
+
+# %% wrong="multipliers" name="rounds the stride down"
+def scaled_macs(layers, side, width=1.0, resolution=1.0):
+    side, macs = round(resolution * side), 0
+    for c_in, c_out, stride in layers:
+        c_in, c_out = max(1, round(width * c_in)), max(1, round(width * c_out))
+        side //= stride
+        macs += side**2 * c_in * (9 + c_out)
+    return macs
+
+
+# %% right="multipliers" name="a list of sides, then one sum"
+def scaled_macs(layers, side, width=1.0, resolution=1.0):
+    def scaled(channels):
+        return max(1, round(width * channels))
+
+    sides = [round(resolution * side)]
+    for _, _, stride in layers:
+        sides.append((sides[-1] + stride - 1) // stride)
+    return sum(
+        n * n * (9 * scaled(c_in) + scaled(c_in) * scaled(c_out))
+        for n, (c_in, c_out, _) in zip(sides[1:], layers, strict=True)
+    )
+
+
+# %% wrong="inverted_bottleneck" name="an activation at the end"
+class InvertedBottleneck(nn.Module):
+    def __init__(self, inputs, outputs, stride, expand_ratio):
+        super().__init__()
+        inner = inputs * expand_ratio
+        first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
+        self.layers = nn.Sequential(
+            *(first if expand_ratio > 1 else []),
+            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU6(),
+            nn.Conv2d(inner, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU6(),
+        )
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x):
+        return x + self.layers(x) if self.adds else self.layers(x)
+
+
+# %% wrong="inverted_bottleneck" name="ReLU instead of ReLU6"
+class InvertedBottleneck(nn.Module):
+    def __init__(self, inputs, outputs, stride, expand_ratio):
+        super().__init__()
+        inner = inputs * expand_ratio
+        first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU()]
+        self.layers = nn.Sequential(
+            *(first if expand_ratio > 1 else []),
+            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU(),
+            nn.Conv2d(inner, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x):
+        return x + self.layers(x) if self.adds else self.layers(x)
+
+
+# %% wrong="inverted_bottleneck" name="never adds the input"
+class InvertedBottleneck(nn.Module):
+    def __init__(self, inputs, outputs, stride, expand_ratio):
+        super().__init__()
+        inner = inputs * expand_ratio
+        first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
+        self.layers = nn.Sequential(
+            *(first if expand_ratio > 1 else []),
+            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU6(),
+            nn.Conv2d(inner, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+# %% wrong="inverted_bottleneck" name="adds the input wherever the shapes agree, whatever the stride"
+class InvertedBottleneck(nn.Module):
+    def __init__(self, inputs, outputs, stride, expand_ratio):
+        super().__init__()
+        inner = inputs * expand_ratio
+        first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
+        self.layers = nn.Sequential(
+            *(first if expand_ratio > 1 else []),
+            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU6(),
+            nn.Conv2d(inner, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.stride, self.adds = stride, inputs == outputs
+
+    def forward(self, x):
+        return x[:, :, :: self.stride, :: self.stride] + self.layers(x) if self.adds else self.layers(x)
+
+
+# %% wrong="inverted_bottleneck" name="always expands"
+class InvertedBottleneck(nn.Module):
+    def __init__(self, inputs, outputs, stride, expand_ratio):
+        super().__init__()
+        inner = inputs * expand_ratio
+        self.layers = nn.Sequential(
+            nn.Conv2d(inputs, inner, 1, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU6(),
+            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU6(),
+            nn.Conv2d(inner, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x):
+        return x + self.layers(x) if self.adds else self.layers(x)
+
+
+# %% wrong="inverted_bottleneck" name="squeezes instead of expanding"
+class InvertedBottleneck(nn.Module):
+    def __init__(self, inputs, outputs, stride, expand_ratio):
+        super().__init__()
+        inner = max(1, inputs // expand_ratio)
+        first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
+        self.layers = nn.Sequential(
+            *(first if expand_ratio > 1 else []),
+            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU6(),
+            nn.Conv2d(inner, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x):
+        return x + self.layers(x) if self.adds else self.layers(x)
+
+
+# %% wrong="inverted_bottleneck" name="a dense 3x3 convolution inside"
+class InvertedBottleneck(nn.Module):
+    def __init__(self, inputs, outputs, stride, expand_ratio):
+        super().__init__()
+        inner = inputs * expand_ratio
+        first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
+        self.layers = nn.Sequential(
+            *(first if expand_ratio > 1 else []),
+            nn.Conv2d(inner, inner, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU6(),
+            nn.Conv2d(inner, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x):
+        return x + self.layers(x) if self.adds else self.layers(x)
+
+
+# %% right="inverted_bottleneck" name="named layers, clamp as the activation"
+class InvertedBottleneck(nn.Module):
+    def __init__(self, inputs, outputs, stride, expand_ratio):
+        super().__init__()
+        inner = inputs * expand_ratio
+        self.expands, self.adds = expand_ratio > 1, (stride, inputs) == (1, outputs)
+        if self.expands:
+            self.expand, self.bn1 = nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner)
+        self.filter = nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.project, self.bn3 = nn.Conv2d(inner, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        y = self.bn1(self.expand(x)).clamp(0, 6) if self.expands else x
+        y = self.bn3(self.project(self.bn2(self.filter(y)).clamp(0, 6)))
+        return y + x if self.adds else y
+
+
+# %% wrong="squeeze_excitation" name="returns the weights alone"
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
+
+    def forward(self, x):
+        s = torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))
+        return s[:, :, None, None].expand_as(x)
+
+
+# %% wrong="squeeze_excitation" name="no ReLU between the layers"
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.up(self.down(x.mean((2, 3)))))[:, :, None, None]
+
+
+# %% wrong="squeeze_excitation" name="no sigmoid"
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
+
+    def forward(self, x):
+        return x * self.up(F.relu(self.down(x.mean((2, 3)))))[:, :, None, None]
+
+
+# %% wrong="squeeze_excitation" name="softmax instead of the sigmoid"
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
+
+    def forward(self, x):
+        return x * self.up(F.relu(self.down(x.mean((2, 3))))).softmax(1)[:, :, None, None]
+
+
+# %% wrong="squeeze_excitation" name="the largest response instead of the mean"
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.up(F.relu(self.down(x.amax((2, 3))))))[:, :, None, None]
+
+
+# %% wrong="squeeze_excitation" name="one mean for the whole batch"
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((0, 2, 3))))))[:, None, None]
+
+
+# %% wrong="squeeze_excitation" name="asks every position by itself"
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.down, self.up = nn.Conv2d(channels, squeezed, 1), nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.up(F.relu(self.down(x))))
+
+
+# %% wrong="squeeze_excitation" name="layers without biases"
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.down = nn.Linear(channels, squeezed, bias=False)
+        self.up = nn.Linear(squeezed, channels, bias=False)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))[:, :, None, None]
+
+
+# %% right="squeeze_excitation" name="1x1 convolutions in a sequence"
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, squeezed, 1),
+            nn.ReLU(),
+            nn.Conv2d(squeezed, channels, 1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x):
+        return self.gate(x) * x
+
+
+# %% wrong="hard_swish" name="forgets the factor x"
+def hard_swish(x):
+    return F.relu6(x + 3) / 6
+
+
+# %% wrong="hard_swish" name="forgets to divide"
+def hard_swish(x):
+    return x * F.relu6(x + 3)
+
+
+# %% wrong="hard_swish" name="ReLU instead of ReLU6"
+def hard_swish(x):
+    return x * F.relu(x + 3) / 6
+
+
+# %% wrong="hard_swish" name="swish itself"
+def hard_swish(x):
+    return x * torch.sigmoid(x)
+
+
+# %% wrong="hard_swish" name="shifts the factor too"
+def hard_swish(x):
+    return (x + 3) * F.relu6(x + 3) / 6
+
+
+# %% wrong="hard_swish" name="in place"
+def hard_swish(x):
+    return x.mul_((x + 3).clamp(0, 6) / 6)
+
+
+# %% right="hard_swish" name="three pieces"
+def hard_swish(x):
+    middle = (x * x + 3 * x) / 6
+    return torch.where(x <= -3, torch.zeros_like(x), torch.where(x >= 3, x, middle))
+
+
+# %% wrong="last_stage" name="the classifier at every position"
+def last_stage_macs(side, inputs, expanded, projected, features, classes):
+    block = inputs * expanded + 9 * expanded + expanded * projected + projected * features + features * classes
+    return side**2 * block, side**2 * inputs * expanded + expanded * features + features * classes
+
+
+# %% wrong="last_stage" name="averages after the wide layer"
+def last_stage_macs(side, inputs, expanded, projected, features, classes):
+    block = inputs * expanded + 9 * expanded + expanded * projected + projected * features
+    redesigned = side**2 * (inputs * expanded + expanded * features) + features * classes
+    return side**2 * block + features * classes, redesigned
+
+
+# %% wrong="last_stage" name="a dense 3x3 convolution"
+def last_stage_macs(side, inputs, expanded, projected, features, classes):
+    block = inputs * expanded + 9 * expanded**2 + expanded * projected + projected * features
+    redesigned = side**2 * inputs * expanded + expanded * features + features * classes
+    return side**2 * block + features * classes, redesigned
+
+
+# %% wrong="last_stage" name="forgets the classifier"
+def last_stage_macs(side, inputs, expanded, projected, features, classes):
+    block = inputs * expanded + 9 * expanded + expanded * projected + projected * features
+    return side**2 * block, side**2 * inputs * expanded + expanded * features
+
+
+# %% wrong="last_stage" name="keeps the projection"
+def last_stage_macs(side, inputs, expanded, projected, features, classes):
+    block = inputs * expanded + 9 * expanded + expanded * projected
+    redesigned = side**2 * block + projected * features + features * classes
+    return side**2 * (block + projected * features) + features * classes, redesigned
+
+
+# %% wrong="last_stage" name="side instead of side squared"
+def last_stage_macs(side, inputs, expanded, projected, features, classes):
+    block = inputs * expanded + 9 * expanded + expanded * projected + projected * features
+    redesigned = side * inputs * expanded + expanded * features + features * classes
+    return side * block + features * classes, redesigned
+
+
+# %% right="last_stage" name="counts layers on the meta device"
+def last_stage_macs(side, inputs, expanded, projected, features, classes):
+    with torch.device("meta"):
+        expand, classify = nn.Conv2d(inputs, expanded, 1), nn.Conv2d(features, classes, 1)
+        block = [nn.Conv2d(expanded, expanded, 3, padding=1, groups=expanded), nn.Conv2d(expanded, projected, 1)]
+        original = [expand, *block, nn.Conv2d(projected, features, 1), nn.AdaptiveAvgPool2d(1), classify]
+        redesigned = [expand, nn.AdaptiveAvgPool2d(1), nn.Conv2d(expanded, features, 1), classify]
+        x = torch.empty(1, inputs, side, side)
+        return tuple(measure.count(nn.Sequential(*layers), x).macs for layers in (original, redesigned))
+
+
+# %% wrong="channel_shuffle" name="undoes the shuffle"
+def channel_shuffle(x, groups):
+    n, c, h, w = x.shape
+    if c % groups:
+        raise ValueError("groups must divide the channels")
+    return x.reshape(n, c // groups, groups, h, w).transpose(1, 2).reshape(n, c, h, w)
+
+
+# %% wrong="channel_shuffle" name="forgets to exchange rows and columns"
+def channel_shuffle(x, groups):
+    n, c, h, w = x.shape
+    if c % groups:
+        raise ValueError("groups must divide the channels")
+    return x.reshape(n, groups, c // groups, h, w).reshape(n, c, h, w)
+
+
+# %% wrong="channel_shuffle" name="moves positions along"
+def channel_shuffle(x, groups):
+    n, c, h, w = x.shape
+    if c % groups:
+        raise ValueError("groups must divide the channels")
+    return x.reshape(n, groups, -1).transpose(1, 2).reshape(n, c, h, w)
+
+
+# %% wrong="channel_shuffle" name="reverses the groups"
+def channel_shuffle(x, groups):
+    if x.shape[1] % groups:
+        raise ValueError("groups must divide the channels")
+    return torch.cat(x.chunk(groups, 1)[::-1], 1)
+
+
+# %% wrong="channel_shuffle" name="mixes the images"
+def channel_shuffle(x, groups):
+    n, c, h, w = x.shape
+    if c % groups:
+        raise ValueError("groups must divide the channels")
+    return x.reshape(groups, c // groups, n, h, w).transpose(0, 1).reshape(n, c, h, w)
+
+
+# %% wrong="channel_shuffle" name="shuffles at random"
+def channel_shuffle(x, groups):
+    if x.shape[1] % groups:
+        raise ValueError("groups must divide the channels")
+    return x[:, torch.randperm(x.shape[1], generator=torch.Generator().manual_seed(groups))]
+
+
+# %% wrong="channel_shuffle" name="leaves out channels that remain"
+def channel_shuffle(x, groups):
+    n, c, h, w = x.shape
+    each = c // groups
+    return x[:, : groups * each].reshape(n, groups, each, h, w).transpose(1, 2).reshape(n, groups * each, h, w)
+
+
+# %% right="channel_shuffle" name="an index"
+def channel_shuffle(x, groups):
+    if x.shape[1] % groups:
+        raise ValueError(f"{groups} groups, {x.shape[1]} channels")
+    return x[:, torch.arange(x.shape[1]).view(groups, -1).T.flatten()]
+
+
+# %% right="channel_shuffle" name="slices side by side"
+def channel_shuffle(x, groups):
+    each, rest = divmod(x.shape[1], groups)
+    if rest:
+        raise ValueError(f"{groups} groups, {x.shape[1]} channels")
+    return torch.cat([x[:, column::each] for column in range(each)], 1)
+
+
+# %% wrong="efficiency_counts" name="FLOP for MACs"
+def efficiency_counts(layers, channels, height, width, bits=32):
+    parameters = macs = activations = peak = 0
+    for c_out, kernel, stride, groups in layers:
+        before = channels * height * width
+        if kernel == 0:
+            height = width = 1
+        else:
+            weights = c_out * (channels // groups) * kernel**2
+            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
+            parameters, macs = parameters + weights, macs + weights * height * width
+            activations += channels * height * width
+        peak = max(peak, before + channels * height * width)
+    return dict(
+        parameters=parameters,
+        bytes=parameters * bits / 8,
+        activations=activations,
+        peak_activations=peak,
+        macs=2 * macs,
+        flop=2 * macs,
+    )
+
+
+# %% wrong="efficiency_counts" name="bits for bytes"
+def efficiency_counts(layers, channels, height, width, bits=32):
+    parameters = macs = activations = peak = 0
+    for c_out, kernel, stride, groups in layers:
+        before = channels * height * width
+        if kernel == 0:
+            height = width = 1
+        else:
+            weights = c_out * (channels // groups) * kernel**2
+            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
+            parameters, macs = parameters + weights, macs + weights * height * width
+            activations += channels * height * width
+        peak = max(peak, before + channels * height * width)
+    return dict(
+        parameters=parameters,
+        bytes=parameters * bits,
+        activations=activations,
+        peak_activations=peak,
+        macs=macs,
+        flop=2 * macs,
+    )
+
+
+# %% wrong="efficiency_counts" name="ignores the groups"
+def efficiency_counts(layers, channels, height, width, bits=32):
+    parameters = macs = activations = peak = 0
+    for c_out, kernel, stride, groups in layers:
+        before = channels * height * width
+        if kernel == 0:
+            height = width = 1
+        else:
+            weights = c_out * channels * kernel**2
+            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
+            parameters, macs = parameters + weights, macs + weights * height * width
+            activations += channels * height * width
+        peak = max(peak, before + channels * height * width)
+    return dict(
+        parameters=parameters,
+        bytes=parameters * bits / 8,
+        activations=activations,
+        peak_activations=peak,
+        macs=macs,
+        flop=2 * macs,
+    )
+
+
+# %% wrong="efficiency_counts" name="counts the image as an activation"
+def efficiency_counts(layers, channels, height, width, bits=32):
+    parameters = macs = peak = 0
+    activations = channels * height * width
+    for c_out, kernel, stride, groups in layers:
+        before = channels * height * width
+        if kernel == 0:
+            height = width = 1
+        else:
+            weights = c_out * (channels // groups) * kernel**2
+            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
+            parameters, macs = parameters + weights, macs + weights * height * width
+            activations += channels * height * width
+        peak = max(peak, before + channels * height * width)
+    return dict(
+        parameters=parameters,
+        bytes=parameters * bits / 8,
+        activations=activations,
+        peak_activations=peak,
+        macs=macs,
+        flop=2 * macs,
+    )
+
+
+# %% wrong="efficiency_counts" name="peak of the outputs alone"
+def efficiency_counts(layers, channels, height, width, bits=32):
+    parameters = macs = activations = peak = 0
+    for c_out, kernel, stride, groups in layers:
+        if kernel == 0:
+            height = width = 1
+        else:
+            weights = c_out * (channels // groups) * kernel**2
+            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
+            parameters, macs = parameters + weights, macs + weights * height * width
+            activations += channels * height * width
+        peak = max(peak, channels * height * width)
+    return dict(
+        parameters=parameters,
+        bytes=parameters * bits / 8,
+        activations=activations,
+        peak_activations=peak,
+        macs=macs,
+        flop=2 * macs,
+    )
+
+
+# %% wrong="efficiency_counts" name="positions of the input"
+def efficiency_counts(layers, channels, height, width, bits=32):
+    parameters = macs = activations = peak = 0
+    for c_out, kernel, stride, groups in layers:
+        before = channels * height * width
+        if kernel == 0:
+            height = width = 1
+        else:
+            weights = c_out * (channels // groups) * kernel**2
+            parameters, macs = parameters + weights, macs + weights * height * width
+            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
+            activations += channels * height * width
+        peak = max(peak, before + channels * height * width)
+    return dict(
+        parameters=parameters,
+        bytes=parameters * bits / 8,
+        activations=activations,
+        peak_activations=peak,
+        macs=macs,
+        flop=2 * macs,
+    )
+
+
+# %% wrong="efficiency_counts" name="pooling is an activation"
+def efficiency_counts(layers, channels, height, width, bits=32):
+    parameters = macs = activations = peak = 0
+    for c_out, kernel, stride, groups in layers:
+        before = channels * height * width
+        if kernel == 0:
+            height = width = 1
+        else:
+            weights = c_out * (channels // groups) * kernel**2
+            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
+            parameters, macs = parameters + weights, macs + weights * height * width
+        activations += channels * height * width
+        peak = max(peak, before + channels * height * width)
+    return dict(
+        parameters=parameters,
+        bytes=parameters * bits / 8,
+        activations=activations,
+        peak_activations=peak,
+        macs=macs,
+        flop=2 * macs,
+    )
+
+
+# %% right="efficiency_counts" name="shapes first, then sums"
+def efficiency_counts(layers, channels, height, width, bits=32):
+    shapes = [(channels, height, width)]
+    weights = []
+    for c_out, kernel, stride, groups in layers:
+        c, h, w = shapes[-1]
+        weights.append(c_out * kernel * kernel * c // groups if kernel else 0)
+        shapes.append((c_out, (h + stride - 1) // stride, (w + stride - 1) // stride) if kernel else (c, 1, 1))
+    sizes = [math.prod(shape) for shape in shapes]
+    macs = sum(weight * h * w for weight, (_, h, w) in zip(weights, shapes[1:], strict=True))
+    return {
+        "macs": macs,
+        "flop": macs * 2,
+        "parameters": sum(weights),
+        "bytes": sum(weights) * bits / 8,
+        "activations": sum(size for size, weight in zip(sizes[1:], weights, strict=True) if weight),
+        "peak_activations": max(one + two for one, two in zip(sizes, sizes[1:], strict=False)),
+    }

@@ -1,0 +1,184 @@
+"""`course grade` as staff run it: from files to gradebook, killed at any moment, run again, regraded."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.autograders import tiny_course
+from tests.autograders.engine.needs import needs_sandbox
+from tests.autograders.tiny_course import LAB, NOTEBOOK, course, hand_in, notebook
+
+pytestmark = [needs_sandbox, pytest.mark.slow]
+
+THRICE = "def thrice(x):\n    return 3 * x"
+WRONG = "def thrice(x):\n    return x * x * x"
+# student: (answers, automatic marks of 5)
+CLASS = {
+    "ada": (None, 5.0),
+    "bob": ({}, 0.0),
+    "cleo": ({"thrice": THRICE}, 3.0),
+    "dan": ({"double": "def double(x):\n    return x + x", "thrice": WRONG}, 2.0),
+    "eve": ({"double": "import os\nos._exit(0)", "thrice": THRICE}, 3.0),
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tiny_course.make_course(tmp_path_factory.mktemp("course"))
+    tiny_course.build_course(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def submissions(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("submissions")
+    for student, (answers, _) in CLASS.items():
+        hand_in(folder, student, notebook(root, answers))
+    hand_in(folder, "fay", b"this is no notebook")
+    return folder
+
+
+def marks(workspace: Path) -> dict[str, float]:
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{workspace / 'gradebook.db'}") as book:
+        students = [submission.student.id for submission in book.assignment_submissions(LAB)]
+        assert len(students) == len(set(students))
+        return {submission.student.id: submission.score for submission in book.assignment_submissions(LAB)}
+
+
+EXPECTED = {student: score for student, (_, score) in CLASS.items()} | {"fay": 0.0}
+
+
+@pytest.fixture(scope="module")
+def graded(root, submissions, tmp_path_factory):
+    workspace = tmp_path_factory.mktemp("workspace")
+    done = course(root, "grade", "lab9", str(submissions), "--workspace", str(workspace), "--jobs", "2", "--seed", "3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return workspace, done
+
+
+def test_everybody_gets_their_marks(graded):
+    workspace, done = graded
+    assert marks(workspace) == EXPECTED
+    assert "Graded 6" in done.stdout and "sandbox" in done.stdout + done.stderr or "bubblewrap" in done.stdout
+
+
+def test_evidence_traces_every_mark(graded, submissions):
+    import hashlib
+
+    workspace, _ = graded
+    for student in CLASS:
+        record = json.loads((workspace / "evidence" / LAB / f"{student}.json").read_text())
+        content = (submissions / student / f"{NOTEBOOK}.ipynb").read_bytes()
+        handed_in = f"{NOTEBOOK}\0{len(content)}\0".encode() + content
+        assert record["sha256"] == hashlib.sha256(handed_in).hexdigest()
+        assert record["seed"] == 3 and record["provenance"]["limits"]["cell"] > 0 and record["started"]
+        for question in record["notebooks"][0]["questions"]:
+            assert question["cases"] and all(case["verdict"] for case in question["cases"])
+        assert (workspace / "submitted" / student / LAB / f"{NOTEBOOK}.ipynb").read_bytes() == content
+        assert (workspace / "feedback" / student / LAB / f"{NOTEBOOK}.html").exists()
+
+
+def test_what_is_done_is_not_graded_again(graded, root, submissions):
+    workspace, _ = graded
+    before = {path: path.stat().st_mtime_ns for path in (workspace / "evidence" / LAB).glob("*.json")}
+    done = course(root, "grade", "lab9", str(submissions), "--workspace", str(workspace), "--jobs", "1")
+    assert done.returncode == 0 and "6 were graded before" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in (workspace / "evidence" / LAB).glob("*.json")} == before
+
+
+def test_grading_again_gives_the_same_marks(graded, root, submissions):
+    workspace, _ = graded
+    done = course(root, "grade", "lab9", str(submissions), "--workspace", str(workspace), "--regrade", "--jobs", "2")
+    assert done.returncode == 0 and "No mark changes." in done.stdout, done.stdout + done.stderr
+    assert marks(workspace) == EXPECTED
+
+
+def test_report_and_exports_are_written(graded, root):
+    workspace, _ = graded
+    assert course(root, "report", "lab9", "--workspace", str(workspace)).returncode == 0
+    for form in ("csv", "canvas", "moodle"):
+        done = course(root, "export", "lab9", "--format", form, "--workspace", str(workspace))
+        assert done.returncode == 0 and "wrote" in done.stdout, done.stderr
+    names = {path.name for path in (workspace / "reports" / LAB).iterdir()}
+    assert {"class.html", "class.csv", "class.json", "csv.csv", "canvas.csv", "moodle.csv"} <= names
+
+
+def test_a_changed_mark_is_shown_and_asked_for(graded, root, submissions, tmp_path):
+    """A regrade shows what would change, and without a yes changes nothing."""
+    import shutil
+
+    workspace = tmp_path / "workspace"
+    shutil.copytree(graded[0], workspace)
+    later = tmp_path / "later"
+    hand_in(later, "cleo", notebook(root, None))
+    words = ("grade", "lab9", str(later), "--workspace", str(workspace), "--regrade", "--jobs", "1")
+    done = course(root, *words, input="n\n")
+    assert "double" in done.stdout and "Nothing was changed." in done.stdout and marks(workspace)["cleo"] == 3
+    done = course(root, *words, "--yes")
+    assert done.returncode == 0 and marks(workspace)["cleo"] == 5
+
+
+def test_a_run_that_is_killed_goes_on_where_it_was(root, submissions, tmp_path):
+    """kill -9 at seven moments, then to the end: everybody once, nothing lost, no process left."""
+    chance = random.Random(11)
+    workspace = tmp_path / "workspace"
+    words = ("grade", "lab9", str(submissions), "--workspace", str(workspace), "--jobs", "2", "--seed", "3")
+    for _ in range(7):
+        process = subprocess.Popen(
+            tiny_course.command(root, *words), cwd=root, env=tiny_course.environment(root),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(chance.uniform(2, 14))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        deadline = time.monotonic() + 30
+        while processes_of(workspace) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert processes_of(workspace) == []
+    done = course(root, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert marks(workspace) == EXPECTED
+    assert {path.stem for path in (workspace / "evidence" / LAB).glob("*.json")} == EXPECTED.keys()
+
+
+def processes_of(workspace: Path) -> list[str]:
+    """Command lines that name the workspace: the run and its workers."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(workspace) in line:
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("grade", "lab7", "."), "there is no lab 'lab7'"),
+        (("grade", "lab9", "/nowhere"), "/nowhere"),
+        (("grade", "lab9", "SUBMISSIONS", "--student", "zoe"), "nothing of zoe"),
+        (("grade", "lab9", "SUBMISSIONS", "--workspace", "ROOT/marks"), "inside the course"),
+        (("grade", "lab9", "SUBMISSIONS", "--cluster", "tcp://127.0.0.1:1"), "no dask scheduler"),
+        (("report", "lab9"), "graded"),
+        (("grade", "lab9", "SUBMISSIONS", "--jobs", "-1"), "jobs"),
+    ],
+)
+def test_mistakes_get_a_sentence(words, said, root, submissions, tmp_path):
+    words = [word.replace("SUBMISSIONS", str(submissions)).replace("ROOT", str(root)) for word in words]
+    if "--workspace" not in words:
+        words += ["--workspace", str(tmp_path / "workspace")]
+    done = course(root, *words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert said in done.stderr and "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1

@@ -1,0 +1,134 @@
+"""A course of one lab with one notebook and quick questions, for runs of the whole command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+from course_lib.workbook import source_notebooks
+from course_lib.workbook.build import build
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = "lab9_tiny"
+NOTEBOOK = "9a_tiny"
+
+SOURCE = '''\
+# ---
+# course:
+#   title: Tiny
+#   minutes: 5
+#   summary: Two sums.
+# ---
+
+# %% tags=["parameters"]
+profile = "fast"
+
+# %% tags=["setup"]
+import math
+
+# %% exercise="double" topics="sums"
+def double(x):
+    """Two times a number."""
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+
+# %% check="double" points=2
+assert double(1) == 2
+
+# %% exercise="thrice" topics="sums"
+def thrice(x):
+    """Three times a number."""
+    ### BEGIN SOLUTION
+    return 3 * x
+    ### END SOLUTION
+
+# %% check="thrice" points=3
+assert thrice(1) == 3
+
+# %% [markdown] question="why" points=1 topics="sums"
+# **Question.** Why?
+#
+# ### BEGIN SOLUTION
+# Because.
+# ### END SOLUTION
+'''
+
+QUESTIONS = '''\
+from autograders.engine.comparison import equal
+from autograders.engine.question import question
+
+
+@question("double")
+def double(student, reference, rng, case):
+    for number in range(2):
+        x = rng.integer(1, 100)
+        with case(f"number {number}"):
+            equal(student.double(x), reference.double(x))
+
+
+@question("thrice")
+def thrice(student, reference, rng, case):
+    for number in range(3):
+        x = rng.integer(1, 100)
+        with case(f"number {number}"):
+            equal(student.thrice(x), 3 * x)
+
+
+QUESTIONS = (double, thrice)
+'''
+
+
+def make_course(root: Path) -> Path:
+    """The smallest folder that `course grade` takes for a course; the library and the engine are this project's."""
+    (root / "solutions" / LAB).mkdir(parents=True)
+    (root / "solutions" / LAB / f"{NOTEBOOK}.py").write_text(SOURCE)
+    (root / "solutions" / "syllabus.csv").write_text(f"id,title,notebook,form,source\nsums,Sums,{NOTEBOOK},exercise,000\n")
+    (root / "solutions" / "labs.csv").write_text(f"number,lab,title,goal\n9,{LAB},Tiny,Sums.\n")
+    (root / "solutions" / "start_here.py").write_text((ROOT / "solutions" / "start_here.py").read_text())
+    (root / "README.md").write_text("<!-- table of labs: written by `course build` -->\n<!-- end of table -->\n")
+    for name in ("pyproject.toml", "course_lib"):
+        (root / name).symlink_to(ROOT / name)
+    (root / "autograders").mkdir()
+    for path in (ROOT / "autograders").iterdir():
+        if path.name != "__pycache__" and not path.name.startswith("lab"):
+            (root / "autograders" / path.name).symlink_to(path)
+    (root / "autograders" / f"{LAB}.py").write_text(QUESTIONS)
+    return root
+
+
+def build_course(root: Path) -> None:
+    assert build(root).problems == []
+
+
+def notebook(root: Path, answers: dict[str, str] | None = None) -> bytes:
+    """The released notebook with some cells written; None: the solution."""
+    if answers is None:
+        return nbformat.writes(source_notebooks(root)[NOTEBOOK].notebook).encode()
+    book = nbformat.read(root / "labs" / LAB / f"{NOTEBOOK}.ipynb", as_version=4)
+    for cell in book.cells:
+        cell.source = answers.get(cell.id, cell.source)
+    return nbformat.writes(book).encode()
+
+
+def hand_in(folder: Path, student: str, content: bytes) -> None:
+    (folder / student).mkdir(parents=True, exist_ok=True)
+    (folder / student / f"{NOTEBOOK}.ipynb").write_bytes(content)
+
+
+def command(root: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "autograders.command", *words]
+
+
+def environment(root: Path) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "COLUMNS": "160"}
+
+
+def course(root: Path, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(root, *words), cwd=root, env=environment(root), capture_output=True, text=True, check=False, **options
+    )
