@@ -167,7 +167,7 @@ def _sandbox() -> Finding:
 def _grading() -> Finding:
     absent = [name for name in ("distributed", "cryptography") if not _version(name)]
     if absent:
-        meaning = "Students: nothing. Staff: `course grade` needs them. Run `pip install -e .[staff] -c constraints.txt`."
+        meaning = "Students: nothing. Staff: `course grade` needs it. Run `pip install -e .[staff] -c constraints.txt`."
         return Finding("grading", "missing", f"no {', '.join(absent)}", meaning)
     return Finding("grading", "ok", f"dask.distributed {_version('distributed')}")
 

@@ -130,10 +130,15 @@ def test_messages_give_nothing_away(name, answer):
 
 
 def trivial(solution, body):
-    """The exercise with each of its functions and classes replaced by one that does next to nothing."""
-    names = [node.name for node in ast.parse(solution).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-    assert names
-    return "\n".join(f"def {name}(*args, **kwargs):\n    return {body}" for name in names)
+    """The exercise with each of its functions, classes and variables replaced by one that does next to nothing."""
+    nodes = ast.parse(solution).body
+    names = [node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    variables = [name.id for node in nodes if isinstance(node, ast.Assign) for name in node.targets]
+    assert names or variables
+    return "\n".join(
+        [f"def {name}(*args, **kwargs):\n    return {body}" for name in names]
+        + [f"{name} = (lambda *args, **kwargs: {body})()" for name in variables if not names]
+    )
 
 
 @pytest.mark.parametrize("body", ["None", "args[0] if args else next(iter(kwargs.values()), None)", "0", "args", "1.0"])

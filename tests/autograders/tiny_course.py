@@ -58,7 +58,7 @@ assert thrice(1) == 3
 # ### END SOLUTION
 '''
 
-QUESTIONS = '''\
+QUESTIONS = """\
 from autograders.engine.comparison import equal
 from autograders.engine.question import question
 
@@ -80,14 +80,16 @@ def thrice(student, reference, rng, case):
 
 
 QUESTIONS = (double, thrice)
-'''
+"""
 
 
 def make_course(root: Path) -> Path:
     """The smallest folder that `course grade` takes for a course; the library and the engine are this project's."""
     (root / "solutions" / LAB).mkdir(parents=True)
     (root / "solutions" / LAB / f"{NOTEBOOK}.py").write_text(SOURCE)
-    (root / "solutions" / "syllabus.csv").write_text(f"id,title,notebook,form,source\nsums,Sums,{NOTEBOOK},exercise,000\n")
+    (root / "solutions" / "syllabus.csv").write_text(
+        f"id,title,notebook,form,source\nsums,Sums,{NOTEBOOK},exercise,000\n"
+    )
     (root / "solutions" / "labs.csv").write_text(f"number,lab,title,goal\n9,{LAB},Tiny,Sums.\n")
     (root / "solutions" / "start_here.py").write_text((ROOT / "solutions" / "start_here.py").read_text())
     (root / "README.md").write_text("<!-- table of labs: written by `course build` -->\n<!-- end of table -->\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import socket
@@ -11,11 +12,13 @@ import time
 import pytest
 
 from autograders.engine.inside import wire
+from autograders.engine.inside.zygote import REPORT
 from autograders.engine.kernel import Kernel
 from autograders.engine.limits import Limits
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import CellRun, Verdict
 
+PID = 4321
 LIMITS = Limits(reply=1_000_000, output=50_000, shown=100)
 
 
@@ -30,6 +33,7 @@ class FakeSandbox:
     def fork(self, channel, output):
         ends = socket.socket(fileno=os.dup(channel.fileno())), os.dup(output)
         self.thread = threading.Thread(target=self._run, args=ends, daemon=True)
+        self.theirs.sendall(REPORT.pack(b"S", PID, 0))
         self.thread.start()
 
     def _run(self, channel, output):
@@ -38,6 +42,8 @@ class FakeSandbox:
         except OSError:
             pass  # the grader hung up first
         finally:
+            with contextlib.suppress(OSError):  # the zygote tells of the end
+                self.theirs.sendall(REPORT.pack(b"E", PID, 0))
             channel.close()
             os.close(output)
 
@@ -159,7 +165,7 @@ def test_why_it_died_is_read_from_the_zygote():
     def exits(status):
         def play(channel, output, control):
             channel.recv(1 << 16)
-            control.sendall(b"E" + status.to_bytes(4, "little"))
+            control.sendall(REPORT.pack(b"E", PID + 1, 9) + REPORT.pack(b"E", PID, status))
 
         return play
 
@@ -169,7 +175,7 @@ def test_why_it_died_is_read_from_the_zygote():
 
 
 def test_forged_news_from_the_zygote_is_no_mark_and_no_hang():
-    for news in (b"E", b"Sxxxx" * 50, b"zzzzzzz", b"E\xff\xff\xff\xff" * 9):
+    for news in (b"E", b"S" * 450, b"zzzzzzz", b"E" + b"\xff" * 80, REPORT.pack(b"E", PID, -1)):
 
         def play(channel, output, control, news=news):
             control.sendall(news)
