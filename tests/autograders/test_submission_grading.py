@@ -1,0 +1,156 @@
+"""One submission in a real sandbox: what kills one question costs no other, and faults of ours are no marks."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from autograders.engine.limits import Limits
+from autograders.engine.question import question
+from autograders.engine.submission import Submission
+from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
+from autograders.engine.verdict import Verdict
+from tests.autograders import tiny_course
+from tests.autograders.engine.needs import needs_sandbox
+from tests.autograders.tiny_course import LAB, NOTEBOOK, notebook
+
+pytestmark = [needs_sandbox, pytest.mark.slow]
+
+LIMITS = Limits(cell=4, question=4, submission=40)
+DOUBLE, THRICE = "def double(x):\n    return 2 * x", "def thrice(x):\n    return 3 * x"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tiny_course.make_course(tmp_path_factory.mktemp("course"))
+    tiny_course.build_course(root)
+    return root
+
+
+def questions():
+    """The tiny course's questions: its module is not this process's `autograders.lab9_tiny`."""
+    space: dict = {}
+    exec(tiny_course.QUESTIONS, space)
+    return {entry.exercise: entry for entry in space["QUESTIONS"]}
+
+
+@pytest.fixture(scope="module")
+def make_grader(root):
+    """A grader for other questions or limits; all are closed at the end."""
+    opened = []
+
+    def make(entries=None, **settings):
+        grader = SubmissionGrader(GradingSettings(root, LAB, **{"limits": LIMITS, **settings}))
+        for one in grader.graders.values():
+            one.questions = questions() if entries is None else entries
+        opened.append(grader.__enter__())
+        return grader
+
+    yield make
+    for grader in opened:
+        grader.__exit__()
+
+
+@pytest.fixture(scope="module")
+def grader(make_grader):
+    return make_grader()
+
+
+def grade(grader, root, answers):
+    result = grader.grade(Submission("ada", LAB, {NOTEBOOK: notebook(root, answers)}))
+    return {entry.id: entry for entry in result.notebooks[0].questions}, result
+
+
+def test_solution_and_stub(grader, root):
+    assert grade(grader, root, None)[1].score == 5
+    found, result = grade(grader, root, {})
+    assert result.score == 0 and {entry.verdict for entry in found.values()} == {Verdict.MISSING}
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [
+        ("import os\nos._exit(0)", Verdict.DIED),
+        ("while True: pass", Verdict.TIMEOUT),
+        ("import os\nwhile True: os.write(1, b'x' * 65536)", Verdict.OUTPUT),
+        ("def double(x):\n    import os\n    os._exit(0)", Verdict.DIED),
+        ("def double(x):\n    while True: pass", Verdict.TIMEOUT),
+        ("def double(x):\n    import ctypes\n    ctypes.string_at(0)", Verdict.DIED),
+        ("def double(x):\n    raise KeyboardInterrupt", Verdict.ERROR),
+        ("def double(x):\n    return bytearray(10 ** 12)", Verdict.MEMORY),
+        ("def double(x) return", Verdict.ERROR),
+    ],
+)
+def test_what_ends_one_question_costs_no_other(grader, root, source, verdict):
+    found, result = grade(grader, root, {"double": source, "thrice": THRICE})
+    assert found["double"].verdict is verdict and found["double"].score == 0
+    assert found["thrice"].score == 3 and not result.faults
+
+
+def test_a_helper_in_a_cell_of_its_own_is_taken_along(grader, root):
+    import nbformat
+
+    book = nbformat.reads(notebook(root, {"double": "def double(x):\n    return plus(x, x)"}).decode(), as_version=4)
+    place = next(number for number, cell in enumerate(book.cells) if cell.id == "double")
+    book.cells.insert(place, nbformat.v4.new_code_cell("def plus(a, b):\n    return a + b"))
+    result = grader.grade(Submission("ada", LAB, {NOTEBOOK: nbformat.writes(book).encode()}))
+    assert result.score == 2 and any("taken along" in repair for repair in result.notebooks[0].repairs)
+
+
+def test_a_setup_of_ours_that_fails_is_a_fault_and_no_mark(root, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(root, broken, symlinks=True)
+    source = broken / "solutions" / LAB / f"{NOTEBOOK}.py"
+    source.write_text(source.read_text().replace("import math", "import a_module_that_is_not_there"))
+    found, result = grade(_grader_of(broken), broken, None)
+    assert result.score == 0 and all(entry.is_fault for entry in found.values())
+    assert "a_module_that_is_not_there" in found["double"].cases[0].message
+
+
+def _grader_of(root):
+    grader = SubmissionGrader(GradingSettings(root, LAB, limits=LIMITS))
+    for one in grader.graders.values():
+        one.questions = questions()
+    return grader
+
+
+def test_a_broken_question_is_a_fault_and_the_next_one_counts(make_grader, root):
+    @question("double")
+    def double(student, reference, rng, case):
+        with case("broken"):
+            undefined  # noqa: B018, F821
+
+    found, result = grade(make_grader({**questions(), "double": double}), root, None)
+    assert found["double"].is_fault and found["double"].score == 0 and found["thrice"].score == 3
+    assert result.faults == ["double"]
+
+
+def test_without_a_question_the_notebooks_own_tests_decide_and_say_so(make_grader, root):
+    grader = make_grader({"thrice": questions()["thrice"]})
+    found, _ = grade(grader, root, {"double": DOUBLE, "thrice": THRICE})
+    assert found["double"].score == 2 and "same-process" in found["double"].cases[0].name
+    found, _ = grade(grader, root, {"double": "def double(x):\n    return x", "thrice": THRICE})
+    assert found["double"].score == 0 and found["thrice"].score == 3
+
+
+def test_two_gradings_agree_but_for_their_times(grader, root):
+    answers = {"double": "def double(x):\n    return x + x if x > 50 else 0", "thrice": THRICE}
+    first, second = (grade(grader, root, answers)[0] for _ in range(2))
+    for name in first:
+        assert [(case.name, case.verdict) for case in first[name].cases] == [
+            (case.name, case.verdict) for case in second[name].cases
+        ]
+
+
+def test_the_time_of_a_submission_is_shared_by_its_questions(make_grader, root):
+    grader = make_grader(limits=Limits(cell=30, question=30, submission=5))
+    found, result = grade(grader, root, {"double": "def double(x):\n    while True: pass", "thrice": THRICE})
+    assert found["double"].verdict is found["thrice"].verdict is Verdict.TIMEOUT
+    assert result.score == 0 and not result.faults
+
+
+def test_without_a_sandbox_on_request_the_evidence_says_so(make_grader, root):
+    grader = make_grader(unsafe=True)
+    result = grade(grader, root, None)[1]
+    assert result.score == 5 and "NONE" in str(result.provenance["sandbox"])
