@@ -45,14 +45,17 @@ class NotebookGrader:
             problems=rebuilt.problems,
         )  # fmt: skip
         session = Session(slot, self._cells(rebuilt))
+        questions: list[QuestionResult] = []
         try:
-            session.run_cells()
-            questions = tuple(self._ask(cell, rebuilt, session, seed) for cell in self._asked_cells())
-        except Unanswerable as fault:
-            return replace(empty, questions=tuple(self._fault(cell, str(fault)) for cell in self._asked_cells()))
+            if any(not is_untouched(cell, rebuilt.answers[cell.id]) for cell in self._asked_cells()):
+                session.run_cells()
+            for cell in self._asked_cells():
+                questions.append(self._ask(cell, rebuilt, session, seed))
+        except Unanswerable as fault:  # what was answered before stands
+            questions += [self._fault(cell, str(fault)) for cell in self._asked_cells()[len(questions) :]]
         finally:
-            session.close()
-        return replace(empty, questions=questions, cells=tuple(session.runs.values()))
+            session.end()
+        return replace(empty, questions=tuple(questions), cells=tuple(session.runs.values()))
 
     def missing(self) -> NotebookResult:
         """The result of a notebook that was not handed in."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autograders.engine.kernel import Kernel
@@ -68,6 +69,7 @@ class Session:
         self.runs: dict[str, CellRun] = {}
         self._deadly: set[str] = set()
         self._kernel: Kernel | None = None
+        self._second: Session | None = None
         self._limits = slot.supply.limits
 
     def run_cells(self) -> None:
@@ -85,30 +87,58 @@ class Session:
             self._kernel.allow(min(seconds, self.slot.seconds_left))
 
     def ask(self, request: bytes) -> bytes:
-        if self._kernel is None:
-            raise StudentFault(Verdict.TIMEOUT, TIME_IS_UP, ends_kernel=True)
-        try:
-            return self._kernel.ask(request)
-        except StudentFault as fault:
-            if fault.ends_kernel:
-                self._lose_kernel()
-            raise
+        with self._alive() as kernel:
+            return kernel.ask(request)
 
     def execute(self, source: str, identifier: str) -> CellRun:
         """Run one more cell, within the limit of a cell."""
         self.allow(self._limits.cell)
-        if self._kernel is None:
-            raise StudentFault(Verdict.TIMEOUT, TIME_IS_UP, ends_kernel=True)
-        return self._kernel.execute(source, identifier)
+        with self._alive() as kernel:
+            return kernel.execute(source, identifier)
 
-    def twin(self) -> Session:
-        """The same cells in a sandbox of its own, which the caller closes and discards."""
-        return Session(SandboxSlot(self.slot.supply, max(self.slot.seconds_left, 0.1)), self.cells)
+    def second(self) -> Session:
+        """The same cells once more, in a sandbox of its own; one for this session, and gone with it."""
+        if self._second is None:
+            self._second = Session(SandboxSlot(self.slot.supply, max(self.slot.seconds_left, 0.1)), self.cells)
+        return self._second
+
+    @contextlib.contextmanager
+    def elsewhere(self, seconds: float) -> Iterator[Session]:
+        """A process in a sandbox of its own that has run no cell; `seconds` of wall time for what it is asked."""
+        slot = SandboxSlot(self.slot.supply, max(self.slot.seconds_left, 0.1))
+        other, until = Session(slot, []), slot.deadline
+        try:
+            other.allow(seconds)
+            yield other
+        finally:
+            self.slot.deadline += slot.deadline - until  # waiting for our sandbox is not the student's time
+            other.close()
+            slot.discard()
+
+    def end(self) -> None:
+        """Close the kernel for good, and what `second` made."""
+        self.close()
+        if self._second:
+            self._second.end()
+            self._second.slot.discard()
+            self._second = None
 
     def close(self) -> None:
+        """Close the kernel; what is asked next gets a fresh one."""
         if self._kernel:
             self._kernel.close()
             self._kernel = None
+
+    @contextlib.contextmanager
+    def _alive(self) -> Iterator[Kernel]:
+        if self._kernel is None:
+            raise StudentFault(Verdict.TIMEOUT, TIME_IS_UP, ends_kernel=True)
+        try:
+            yield self._kernel
+        except StudentFault as fault:
+            if fault.ends_kernel:
+                self._lose_kernel()
+            raise
 
     def _start(self) -> None:
         kernel = self.slot.fork()
@@ -130,6 +160,8 @@ class Session:
         self._kernel = kernel
 
     def _note_death(self, cell: RunnableCell, fault: StudentFault) -> None:
+        if cell.ours and self.slot.seconds_left <= 0:
+            return  # not the cell's fault: the student's earlier work has used the time up
         if cell.ours:
             raise Unanswerable(f"the course's own cell {cell.id!r}: {fault.message}")
         self._deadly.add(cell.id)
