@@ -17,17 +17,18 @@ def course_root(start: Path | None = None, *, holding: str = "solutions") -> Pat
     holding  "solutions" for the course as its authors have it, "labs" for one to study in: students have no solutions/.
 
     Looks at `start` (default: the working directory) and upwards from it, then beside this package.
-    Raises CourseError if neither is a course.
+    Raises CourseError if neither is a course, or `start` lies in one without the folder.
     """
     start = (start or Path.cwd()).resolve()
-    found = enclosing_course(start, holding) or enclosing_course(Path(__file__).resolve().parents[1], holding)
-    if found:
-        return found
-    students = enclosing_course(start, "labs")
-    if students:
+    found = enclosing_course(start, holding)
+    students = None if found else enclosing_course(start, "labs")
+    if students:  # not the package's own course: whoever stands in one course does not mean another
         raise CourseError(f"{students} has no {holding}/: it is a student's copy, and this command is for authors")
-    needed = f"{_ALWAYS[0]}, {holding}, {_ALWAYS[1]}"
-    raise CourseError(f"{start} is not inside a course (a folder with {needed}); change to yours and try again")
+    found = found or enclosing_course(Path(__file__).resolve().parents[1], holding)
+    if found is None:
+        needed = f"{_ALWAYS[0]}, {holding}, {_ALWAYS[1]}"
+        raise CourseError(f"{start} is not inside a course (a folder with {needed}); change to yours and try again")
+    return found
 
 
 def enclosing_course(start: Path, holding: str) -> Path | None:

@@ -31,6 +31,18 @@ from course_lib import notebook
 nb = notebook.start("start_here")
 
 # %% [markdown]
+# ## How far you are
+#
+# Run the cell below; run it again after some work. It counts the visible checks that passed when you last ran them, on
+# this computer. `course progress` shows the same in a terminal. When a lab is done, `course submit lab1` looks whether
+# something is missing and packs your notebooks into the file to hand in.
+
+# %%
+from course_lib import progress
+
+progress.show()
+
+# %% [markdown]
 # ## The labs
 #
 # <!-- table of labs -->

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from course_lib.course_root import course_root
 from course_lib.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("doctor", "lab", "build", "run", "syllabus", "train", "bench")
+COMMANDS = ("doctor", "lab", "progress", "submit", "build", "run", "syllabus", "train", "bench")
 
 
 def course(*arguments, cwd=ROOT, **environment):
@@ -73,6 +74,9 @@ def test_help_is_quick_because_it_imports_little():
         (["bench", "csr"], "no benchmark 'csr'"),
         (["train", "shapes_resent"], "shapes_resent"),
         (["lab"], "run `course build` first"),
+        (["progress"], "start_here.ipynb cannot be read"),
+        (["submit", "lab1"], "no lab 'lab1'"),
+        (["submit"], "Missing argument"),
     ],
 )
 def test_a_mistake_is_answered_in_one_line_with_code_2(tmp_path, arguments, words):
@@ -157,12 +161,49 @@ class TestRoot:
     def test_is_the_packages_own_elsewhere(self, tmp_path):
         assert course_root(tmp_path) == ROOT
 
+    def test_a_students_copy_has_no_solutions(self, tmp_path):
+        root = make_course(tmp_path)
+        shutil.rmtree(root / "solutions")
+        assert course_root(root / "labs", holding="labs") == root.resolve()
+        with pytest.raises(CourseError, match="student's copy, and this command is for authors"):
+            course_root(root / "labs")
+
     def test_a_package_without_its_course_says_so(self, tmp_path, monkeypatch):
         monkeypatch.setattr(
             "course_lib.course_root.__file__", str(tmp_path / "site-packages/course_lib/course_root.py")
         )
         with pytest.raises(CourseError, match="not inside a course"):
             course_root(tmp_path)
+
+
+def make_students_copy(folder):
+    """What students get: the built labs and course_lib."""
+    shutil.copytree(ROOT / "labs", folder / "labs")
+    (folder / "course_lib").mkdir()
+    (folder / "pyproject.toml").touch()
+    return folder
+
+
+def test_a_student_sees_progress_and_hands_in_without_the_sources(tmp_path):
+    root = make_students_copy(tmp_path / "mine")
+    shown = course("progress", "lab1", cwd=root / "labs" / "lab1_cnn_basics")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "1a Neural networks from the inside" in shown.stdout and "hidden questions" in shown.stdout
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    asked = course("submit", "lab1", cwd=root)
+    assert asked.returncode == 2
+    assert "--yes" in asked.stderr and asked.stderr.count("\n") == 1
+    packed = course("submit", "lab1", "--student", "ada", "--yes", cwd=root)
+    assert (packed.returncode, packed.stderr) == (0, "")
+    again = course("submit", "lab1", "--student", "ada", "--yes", cwd=root)
+    assert again.returncode == 2 and "--force" in again.stderr
+    assert course("submit", "lab1", "--student", "ada", "--yes", "--force", cwd=root).returncode == 0
+
+    after = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    archive = after.pop(root / "ada-lab1_cnn_basics.zip")
+    assert after == before
+    assert hashlib.sha256(archive).hexdigest() in packed.stdout
 
 
 def test_bench_hands_its_options_on(tmp_path):

@@ -62,9 +62,9 @@ def as_html(labs: tuple[LabStanding, ...], following: Next | None) -> str:
     head = f'<b>{passed} of {exercises} exercises pass</b><span style="{_QUIET}"> &middot; {_go_on(following)}</span>'
     rows = "".join(_lab_rows(lab) for lab in labs)
     return (
-        f'<div style="{_TEXT}; max-width: 56em">'
+        f'<div style="{_TEXT}; max-width: 62em">'
         f'<div style="margin: 4px 0 6px">{head}</div>{_bar(passed, tried, exercises, height=14)}'
-        '<div style="display: grid; grid-template-columns: auto minmax(6em, 1fr) auto auto auto; '
+        '<div style="display: grid; grid-template-columns: auto minmax(8em, 1fr) auto auto auto; '
         f'gap: 5px 16px; align-items: center; margin: 10px 0">{rows}</div>'
         f'<div style="{_QUIET}">{_legend()}<br>{HIDDEN_REMAIN}</div></div>'
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,7 +19,7 @@ from course_lib.progress.standing import LabStanding, Next, NotebookStanding, ne
 
 __all__ = ["show_progress", "show_table"]
 
-BAR = 16  # characters
+BAR = 10  # characters
 
 
 def show_progress(course: Path, lab: str | None = None, console: Console | None = None) -> None:
@@ -32,7 +33,7 @@ def show_progress(course: Path, lab: str | None = None, console: Console | None 
     labs = standing(outline, record.attempts)
     show_table(labs, next_exercise(labs, record.attempts), console)
     if record.unreadable:
-        console.print(f"[dim]{record.unreadable} damaged lines of the record were passed over.[/]")
+        console.print(f"[dim]Damaged lines of the record, passed over: {record.unreadable}.[/]")
     for path in full_files(course):
         console.print(f"{path} is full: nothing more is recorded until you remove it.", markup=False, soft_wrap=True)
 
@@ -42,6 +43,7 @@ def show_table(labs: Sequence[LabStanding], following: Next | None, console: Con
     console = console or Console()
     for lab in labs:
         console.print(_table(lab, ascii_only=console.options.ascii_only))
+        console.print()
     if following:
         console.print(f"Next: [bold]{escape(following.task.id)}[/] in {escape(_path(following))}", highlight=False)
     else:
@@ -50,46 +52,30 @@ def show_table(labs: Sequence[LabStanding], following: Next | None, console: Con
 
 
 def _table(lab: LabStanding, *, ascii_only: bool) -> Table:
-    table = Table(title=escape(lab.lab.title), title_justify="left", title_style="bold")
-    table.add_column("notebook", ratio=2)
+    look = {"box": SIMPLE_HEAD, "show_edge": False, "pad_edge": False}  # fits 80 characters
+    table = Table(title=escape(lab.lab.title), title_justify="left", title_style="bold", **look)
+    table.add_column("notebook", min_width=24)
     table.add_column("exercises", no_wrap=True)
     for name in ("passed", "tried", "left", "points", "quizzes"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("next", ratio=1, overflow="fold")
     for part in lab.notebooks:
-        table.add_row(*_row(part, ascii_only))
+        table.add_row(escape(part.notebook.label), _bar(part, ascii_only), *_figures([part]))
     if len(lab.notebooks) > 1:
         table.add_section()
-        table.add_row(*_totals(lab.notebooks))
+        table.add_row("together", "", *_figures(lab.notebooks))
     return table
 
 
-def _row(part: NotebookStanding, ascii_only: bool) -> list[str | Text]:
+def _figures(parts: Sequence[NotebookStanding]) -> list[str]:
+    """Of one notebook, or summed over several."""
+    quizzes = sum(part.quizzes for part in parts)
+    points = f"{sum(part.points for part in parts):g}/{sum(part.points_in_all for part in parts):g}"
     return [
-        escape(part.notebook.label),
-        _bar(part, ascii_only),
-        str(len(part.passed)),
-        str(len(part.tried)),
-        str(len(part.left)),
-        f"{part.points:g}/{part.points_in_all:g}",
-        f"{len(part.answered)}/{part.quizzes}" if part.quizzes else "",
-        escape(part.next.id) if part.next else "all pass" if part.exercises else "",
-    ]
-
-
-def _totals(parts: Sequence[NotebookStanding]) -> list[str]:
-    def total(counts: Sequence[float]) -> str:
-        return f"{sum(counts):g}"
-
-    return [
-        "together",
-        "",
-        total([len(part.passed) for part in parts]),
-        total([len(part.tried) for part in parts]),
-        total([len(part.left) for part in parts]),
-        f"{total([part.points for part in parts])}/{total([part.points_in_all for part in parts])}",
-        f"{total([len(part.answered) for part in parts])}/{total([part.quizzes for part in parts])}",
-        "",
+        str(sum(len(part.passed) for part in parts)),
+        str(sum(len(part.tried) for part in parts)),
+        str(sum(len(part.left) for part in parts)),
+        points,
+        f"{sum(len(part.answered) for part in parts)}/{quizzes}" if quizzes else "",
     ]
 
 

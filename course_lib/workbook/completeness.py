@@ -50,7 +50,7 @@ def inspect_notebook(
     empty = [task.id for task in tasks if task.id not in gone and not _is_answered(task, notebook)]
     gaps = [
         *_listed("the cell is gone (copy it from the notebook as you got it)", gone),
-        *_listed("no answer yet", empty),
+        *_listed("no answer yet", ["all of it"] if len(empty) == len(tasks) > 1 else empty),
         *_unsaved(tasks, empty, attempts, saved),
         *_beyond_limits(notebook),
         *(sentence for task in tasks if task.kind != "question" for sentence in _not_python(task, notebook)),

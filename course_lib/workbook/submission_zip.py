@@ -7,6 +7,7 @@ import io
 import os
 import re
 import tempfile
+import unicodedata
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,7 +18,7 @@ from course_lib.workbook.submission import MIB, Submission
 __all__ = ["destination", "pack", "write"]
 
 HIGHEST_RATIO = 100  # a file that shrinks more than this looks like a zip bomb to grading
-_STUDENT = re.compile(r"[^\W_](?:[\w.@-]*[\w@-])?")
+_STUDENT = re.compile(r"[^\W_](?:[\w.@-]*(?:[^\W_]|[@-]))?")
 _NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can have
 
 
@@ -81,6 +82,7 @@ def _compression(raw: bytes) -> int:
 
 
 def _checked(student: str) -> str:
+    student = unicodedata.normalize("NFKC", student)  # as grading does; macOS types letters and their accents apart
     if not _STUDENT.fullmatch(student) or ".." in student or len(student.encode()) > 80:
         raise CourseError(
             f"--student {student!r} becomes a folder's name: letters, digits and _ . @ - between them, at most 80 bytes"
