@@ -126,7 +126,7 @@ def export_marks(
     if exported.waiting:
         who = ", ".join(exported.waiting[:5]) + (" and others" if len(exported.waiting) > 5 else "")
         typer.echo(
-            f"Not final: {len(exported.waiting)} students have answers that a person must mark ({who}).", err=True
+            f"Not final: a person must mark answers of {len(exported.waiting)} students ({who}).", err=True
         )
 
 

@@ -22,7 +22,7 @@ _OPENING = re.compile(
     r"|!(?=\[)"  # an image: whoever opens the page would fetch it from a server of the student's
 )
 _SCHEME = re.compile(r"(?i)(javascript|vbscript|data|file|blob|view-source)(?=[\s\\]*:)")
-_DEEP = re.compile(r"(?m)^(?:[ \t]*(?:>|[-+*]|\d+[.)])[ \t]*){12,}|[\[\]]{40}|\*{40}|_{40}|`{40}|\({40}")
+_DEEP = re.compile(r"(?m)^(?:[ \t]*(?:>|[-+*]|\d+[.)])){12,}|[\[\]]{40}|\*{40}|_{40}|`{40}|\({40}")
 LONGEST_TEXT = 20_000
 
 

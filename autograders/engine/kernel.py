@@ -23,6 +23,7 @@ from autograders.engine.verdict import CellRun, Verdict
 
 __all__ = ["Kernel"]
 
+FORK_SECONDS = 10.0
 _REPORT = struct.Struct("<cii")  # inside/zygote.py: kind, pid, wait status
 
 
@@ -53,6 +54,7 @@ class Kernel:
         self._channel.setblocking(False)
         os.set_blocking(self._output, False)
         self._printed, self._shown = 0, bytearray()
+        self._require_fork()
 
     def allow(self, seconds: float) -> None:
         """Give what follows this much wall time."""
@@ -125,6 +127,15 @@ class Kernel:
                 return
             if self.sandbox.control in ready and self._news():
                 raise self._died()
+
+    def _require_fork(self) -> None:
+        """The zygote answers at once, unless a student's earlier notebook has stopped it."""
+        until = time.monotonic() + FORK_SECONDS
+        while self._pid is None:
+            left = max(0.0, until - time.monotonic())
+            if not select.select([self.sandbox.control], [], [], left)[0] or self._news():
+                self.close()
+                raise self._ended(Verdict.DIED, "The sandbox ended.")
 
     def _news(self) -> bool:
         """Reads one report of the zygote's; True when it says that this kernel has ended, or is gone itself."""

@@ -12,7 +12,9 @@ A failure raises StudentFault, which ends the case it stands in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import builtins
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from autograders.engine.inside import wire
@@ -28,10 +30,19 @@ _SAID_WHAT = {
 }
 
 
+_KNOWN_ERRORS = {
+    name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Exception)
+}
+_KNOWN_ERRORS |= {"LinAlgError", "AxisError", "OutOfMemoryError", "KeyboardInterrupt", "SystemExit"}
+
+
 class Asker(Protocol):
     """Carries one request to the student's process and its reply back; raises StudentFault if that fails."""
 
     def ask(self, request: bytes) -> bytes: ...
+
+    def elsewhere(self, seconds: float) -> AbstractContextManager[Asker]:
+        """Another process, in which none of the student's cells has run."""
 
 
 class _UntilItEnds:
@@ -50,6 +61,9 @@ class _UntilItEnds:
             if fault.ends_kernel:
                 self._ended = fault
             raise
+
+    def elsewhere(self, seconds: float) -> AbstractContextManager[Asker]:
+        return self._asker.elsewhere(seconds)
 
 
 class Student:
@@ -94,6 +108,16 @@ class Student:
     def without(self, *functions: str) -> Student:
         """The same notebook; calls that reach one of these torch functions (see `checking.without`) fail."""
         return Student(self._asker, (*self._forbidden, *functions))
+
+    @contextmanager
+    def elsewhere(self, seconds: float) -> Iterator[Student]:
+        """A process of its own in which none of the notebook's cells has run; see `native_question`."""
+        with self._asker.elsewhere(seconds) as asker:
+            yield Student(asker)
+
+    def job(self, request: dict[str, Any]) -> Any:
+        """One of the course's own jobs, `inside/native_jobs.py`; its reply is a claim like any other."""
+        return self._operate("job", request=request)
 
     def _operate(self, operation: str, **request: Any) -> Any:
         request |= {"op": operation}
@@ -195,9 +219,10 @@ def _raised(reply: dict[str, Any], forbidden: tuple[str, ...] = ()) -> StudentFa
         functions = " or ".join(forbidden)
         problem = f"Your code calls {functions}, which this exercise asks you to write."
         return StudentFault(Verdict.WRONG, problem, kinds=tuple(kinds))
-    # the message may quote the hidden input, so the student sees the class alone
-    return StudentFault(verdict, f"Your code raised {_clean(kinds[0])}.", kinds=tuple(kinds))
+    # the message may quote the hidden input, and so may the name of a class made for it
+    return StudentFault(verdict, f"Your code raised {_known(kinds)}.", kinds=tuple(kinds))
 
 
-def _clean(kind: str) -> str:
-    return "".join(letter for letter in kind if letter.isalnum() or letter == "_")[:60] or "an error"
+def _known(kinds: list[str]) -> str:
+    """The first class that is none of the student's own."""
+    return next((kind for kind in kinds if kind in _KNOWN_ERRORS), "an error")

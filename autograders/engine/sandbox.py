@@ -33,6 +33,7 @@ __all__ = ["Sandbox", "SandboxMissing", "describe", "require_sandbox"]
 NOBODY = 65534
 COURSE_LIB = Path(__file__).resolve().parents[2] / "course_lib"
 INSIDE = Path(__file__).resolve().parent / "inside"
+EXCHANGES = (Path("/usr/local/share/nbgrader"), Path("/usr/share/nbgrader"))  # where nbgrader keeps hand-ins
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/tmp",
@@ -65,7 +66,8 @@ class Sandbox:
         self.limits, self.unsafe = limits, unsafe
         self.caps: Caps = NoCaps() if unsafe else best_caps(limits)
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._stderr, self._saying = os.pipe()  # no file: a student's process might write to it
+        os.set_blocking(self._stderr, False)
         self._deadline = time.monotonic() + limits.start
         self._private: Path | None = None
         try:
@@ -73,15 +75,18 @@ class Sandbox:
         except BaseException:
             self.control.close()
             self.caps.close()
+            os.close(self._stderr)
             raise
         finally:
             theirs.close()
+            os.close(self._saying)
 
     def wait(self) -> None:
         """Until the imports are done. Raises Unanswerable with what the sandbox said if it does not come up."""
         if not select.select([self.control], [], [], max(0, self._deadline - time.monotonic()))[0]:
+            said = self._said()
             self.close()
-            raise Unanswerable(f"a sandbox did not start within {self.limits.start:.0f} s: {self._said()}")
+            raise Unanswerable(f"a sandbox did not start within {self.limits.start:.0f} s: {said}")
         if self.control.recv(1) != b"R":
             self.process.wait()
             said = self._said()
@@ -99,7 +104,9 @@ class Sandbox:
         self.process.wait()
         self.control.close()
         self.caps.close()
-        self._stderr.close()
+        if self._stderr >= 0:
+            os.close(self._stderr)
+            self._stderr = -1
         if self._private:
             shutil.rmtree(self._private, ignore_errors=True)
 
@@ -111,6 +118,7 @@ class Sandbox:
         order = {
             "control": control.fileno(),
             "uid": NOBODY if _as_root() and not self.unsafe else None,
+            "alone": not self.unsafe,
             "limits": self.limits.as_dict() | {"count_processes": isinstance(self.caps, NoCaps) and not self.unsafe},
         }
         zygote = [sys.executable, "-s", "-m", "inside.zygote", json.dumps(order)]
@@ -122,17 +130,21 @@ class Sandbox:
             program.flush()
             program.seek(0)
             command = [*_bubblewrap(self.limits), "--seccomp", str(program.fileno()), "--", *zygote]
-            return self._popen(self.caps.command(command), (control.fileno(), program.fileno()), env=dict(os.environ))
+            return self._popen(
+                self.caps.command(command), (control.fileno(), program.fileno()), env=_outer_environment()
+            )
 
     def _popen(self, command: list[str], descriptors: tuple[int, ...], env: dict[str, str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._stderr,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._saying,
             pass_fds=descriptors, env=env, cwd=self._private or "/", start_new_session=True,
         )  # fmt: skip
 
     def _said(self) -> str:
-        self._stderr.seek(0)
-        lines = self._stderr.read(20_000).decode("utf-8", "replace").strip().splitlines()
+        said = b""
+        with contextlib.suppress(OSError):  # nothing more to read, or closed already
+            said = os.read(self._stderr, 1 << 16)
+        lines = said.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
 
 
@@ -184,7 +196,9 @@ def _bubblewrap(limits: Limits, *, probe: bool = False) -> list[str]:
         command += ["--disable-userns"] if _version() >= (0, 8) else []
     for name, value in ENVIRONMENT.items():
         command += ["--setenv", name, value]
-    command += _readable(_system() + ([] if probe else _course()))
+    command += _readable(_system())
+    command += _masks()
+    command += [] if probe else _readable(_course())
     command += ["--proc", "/proc", "--dev", "/dev"]
     command += ["--perms", "1777", "--size", str(limits.tmp // 4), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     command += [part for place in ("/proc/sys", "/proc/irq", "/proc/bus") for part in ("--tmpfs", place)]
@@ -219,6 +233,26 @@ def _system() -> list[str]:
     return command
 
 
+def _masks() -> list[str]:
+    """Empty folders over what lies in those places by chance and nobody inside may read: the course, other hand-ins.
+
+    Raises SandboxMissing where the course and Python cannot be told apart.
+    """
+    root = COURSE_LIB.parent
+    prefixes = [Path(prefix).resolve() for prefix in dict.fromkeys((sys.base_prefix, sys.prefix))]
+    if root in prefixes:
+        raise SandboxMissing(f"Python's environment is {root}, the course's folder itself; make it in a folder inside")
+    command = []
+    for place in (root, *EXCHANGES):
+        if place.is_dir() and any(place.is_relative_to(shown) for shown in (Path("/usr"), *prefixes)):
+            command += ["--tmpfs", str(place)]
+            for prefix in prefixes:
+                again = ["--ro-bind", str(prefix), str(prefix)] if prefix.is_relative_to(place) else []
+                command += _readable(again)
+            command += ["--remount-ro", str(place)]
+    return command
+
+
 def _course() -> list[str]:
     return [
         "--ro-bind", str(COURSE_LIB), "/course/course_lib",
@@ -242,6 +276,12 @@ def _matplotlib_cache() -> Path:
         for file in folder.iterdir():
             file.chmod(0o644)
     return folder
+
+
+def _outer_environment() -> dict[str, str]:
+    """For bwrap and systemd-run: /proc/1/environ shows it inside, whatever `--clearenv` clears."""
+    names = ("PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _unsafe_environment(private: Path) -> dict[str, str]:

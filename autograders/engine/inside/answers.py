@@ -77,6 +77,12 @@ class Answers:
         iterator = iter(self.kept[request["handle"]])
         return [value for _, value in zip(range(request["count"]), iterator, strict=False)]
 
+    def _job(self, request: dict[str, Any]) -> Any:
+        """A job of the course's own on native code; asked of processes that have run none of the student's cells."""
+        from . import native_jobs
+
+        return native_jobs.reply(request["request"])
+
     def _target(self, request: dict[str, Any]) -> Callable[..., Any]:
         if request.get("handle") is None:
             return self._named(request["name"])
@@ -97,6 +103,7 @@ class Answers:
         "state": _state,
         "load_state": _load_state,
         "take": _take,
+        "job": _job,
     }
 
 

@@ -48,6 +48,16 @@ class Collected(DisplayPublisher):
         return images, texts
 
 
+class Shell(InteractiveShell):
+    """IPython with neither a terminal nor windows: what notebooks ask of those does nothing, as in Jupyter's kernel."""
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """`%matplotlib inline` asks for it."""
+
+    def ask_exit(self) -> None:
+        """`exit()` asks for it."""
+
+
 def serve(channel: socket.socket) -> None:
     """Answer until the grader hangs up."""
     shell = _shell()
@@ -91,7 +101,7 @@ def _shell() -> InteractiveShell:
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"
-    shell = InteractiveShell.instance(config=config, display_pub_class=Collected)
+    shell = Shell.instance(config=config, display_pub_class=Collected)
     shell.user_ns["__name__"] = "__main__"
     configure_inline_support(shell, "module://matplotlib_inline.backend_inline")
     return shell

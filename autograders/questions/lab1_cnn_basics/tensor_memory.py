@@ -1,0 +1,42 @@
+"""How much memory an answer takes for new tensors, as the student's own process counts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from autograders.engine.comparison import that
+from autograders.engine.remote import RemoteObject, Student
+
+__all__ = ["call_watched"]
+
+
+def call_watched(student: Student, name: str, *args: Any) -> tuple[Any, int]:
+    """The value of a call, and the bytes of tensors it made that were alive at its busiest moment.
+
+    The notebook's set-up cell imports torch and `course_lib.microcontroller` as mcu. Arguments arrive while the
+    watch is on, so what they take is measured first, with a call that makes nothing.
+    """
+    with _watched(student) as watch:
+        student.value("torch").method("is_tensor", args)
+        arrived = _peak(watch)
+    with _watched(student) as watch:
+        value = student.call(name, *args)
+        return value, _peak(watch) - arrived
+
+
+@contextmanager
+def _watched(student: Student) -> Iterator[RemoteObject]:
+    watching = student.value("mcu").method("watch_allocations")
+    watch = watching.method("__enter__")
+    try:
+        yield watch
+    finally:
+        watching.method("__exit__", None, None, None)
+
+
+def _peak(watch: RemoteObject) -> int:
+    peak = watch.method("__getattribute__", "peak")
+    that(isinstance(peak, int), "The memory of the answer could not be measured.")
+    return peak
