@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 from course_lib.workbook.markers import solution_region
@@ -22,11 +22,13 @@ _LEAST_NODES = 25  # shorter runs of code, such as `return x @ w`, stand in any 
 def answers_in_library(exercise_source: str, library: Path) -> list[str]:
     """Places in `library` (a folder of Python files) that hold the answer of one exercise, as `file: function`."""
     names = {node.name for node in _parse(exercise_source).body if isinstance(node, ast.FunctionDef)}
-    shape = _anonymous(_solution_statements(exercise_source))
+    answer = _solution_statements(exercise_source)
+    shape = _anonymous(answer)
+    skeletons = tuple(_skeleton(statement) for statement in answer)
     found = []
     for path, function in _functions(library):
         same_name = function.name in names and not function.name.startswith("_")
-        if same_name or (shape and _holds(function, *shape)):
+        if same_name or (shape and _holds(function, skeletons, shape)):
             found.append(f"{path.relative_to(library.parent)}: {function.name}")
     return sorted(set(found))
 
@@ -55,17 +57,31 @@ def _functions(library: Path) -> tuple[tuple[Path, ast.FunctionDef], ...]:
     )
 
 
-def _holds(function: ast.FunctionDef, length: int, shape: str) -> bool:
-    return any(_anonymous(window) == (length, shape) for window in _windows(function, length))
+def _holds(function: ast.FunctionDef, skeletons: tuple[str, ...], shape: tuple[int, str]) -> bool:
+    """Skeletons are compared first: numbering the names in every window of the library takes minutes."""
+    for statements, own_skeletons in _blocks(function):
+        for start in range(len(statements) - len(skeletons) + 1):
+            window = slice(start, start + len(skeletons))
+            if own_skeletons[window] == skeletons and _anonymous(statements[window]) == shape:
+                return True
+    return False
 
 
-def _windows(function: ast.FunctionDef, length: int) -> Iterator[list[ast.stmt]]:
-    for node in ast.walk(function):
-        for body in (getattr(node, "body", None), getattr(node, "orelse", None)):
-            if isinstance(body, list):
-                statements = _without_docstring(body)
-                for start in range(len(statements) - length + 1):
-                    yield statements[start : start + length]
+@functools.cache
+def _blocks(function: ast.FunctionDef) -> tuple[tuple[list[ast.stmt], tuple[str, ...]], ...]:
+    """Every list of statements in a function, with the skeletons of its statements."""
+    bodies = [
+        _without_docstring(body)
+        for node in ast.walk(function)
+        for body in (getattr(node, "body", None), getattr(node, "orelse", None))
+        if isinstance(body, list)
+    ]
+    return tuple((body, tuple(_skeleton(statement) for statement in body)) for body in bodies)
+
+
+def _skeleton(statement: ast.stmt) -> str:
+    """The statement's tree without the names in it."""
+    return re.sub(r"Name\(id='[^']*'", "Name(", ast.dump(statement))
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,14 +61,24 @@ class SourceNotebook:
 def source_notebooks(root: Path) -> dict[str, SourceNotebook]:
     """Every notebook below `root/solutions`, by id, in teaching order. Raises CourseError for an unreadable one."""
     paths = sorted((root / "solutions").glob("lab*/*.py"))
-    return {path.stem: _read(root, path) for path in paths}
+    return {path.stem: _read_again(root, path) for path in paths}
 
 
-def _read(root: Path, path: Path) -> SourceNotebook:
+def _read_again(root: Path, path: Path) -> SourceNotebook:
+    """jupytext takes a second for a notebook, so a file is read once until it, or its quiz keys, change."""
+    keys = _quiz_keys(root, path)
+    versions = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in (path, keys))
+    return _read(root, path, versions)
+
+
+def _quiz_keys(root: Path, path: Path) -> Path:
+    return root / "autograders" / "quizzes" / path.parent.name / f"{path.stem}.toml"
+
+
+@cache
+def _read(root: Path, path: Path, versions: tuple[int, ...]) -> SourceNotebook:
     text = read_percent(path)
     missing = [entry for entry in ("title", "summary", "minutes") if entry not in text.header]
     if missing:
         raise CourseError(f"{path} has no {' and no '.join(missing)} under `course:` in its header")
-    lab = path.parent.name
-    keys = root / "autograders" / "quizzes" / lab / f"{path.stem}.toml"
-    return SourceNotebook(path.stem, lab, text, read_quizzes(keys))
+    return SourceNotebook(path.stem, path.parent.name, text, read_quizzes(_quiz_keys(root, path)))
