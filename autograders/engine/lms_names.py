@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 __all__ = ["Owned", "is_lms_folder", "own_name", "owner_of"]
 
-_CANVAS = re.compile(r"(?P<student>\w+?)_(?:LATE_)?(?P<user>\d{1,20})_(?P<order>\d{1,20})_(?P<name>.+)", re.DOTALL)
+_CANVAS = re.compile(r"(?P<student>[^\s./]+?)_(?:LATE_)?(?P<user>\d{1,20})_(?P<order>\d{1,20})_(?P<name>.+)", re.DOTALL)
 _CANVAS_ANONYMOUS = re.compile(r"(?:LATE_)?(?P<student>anon_[A-Za-z0-9]+)_(?P<order>\d{1,20})_(?P<name>.+)", re.DOTALL)
 _MOODLE = re.compile(r"(?P<student>.+?(?:_\d{1,20})?)_assignsubmission_[a-z]+(?:_(?P<name>.*))?", re.DOTALL)
 _GRADESCOPE = re.compile(r"submission_\d{1,20}")

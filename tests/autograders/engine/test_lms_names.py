@@ -17,6 +17,7 @@ from autograders.engine.student_names import safe_name, safe_names
         ("doejane_12345_678901_1a_sums.ipynb", "doejane_12345", "1a_sums.ipynb", 678901),
         ("doejane_LATE_12345_678901_1a_sums-1.ipynb", "doejane_12345", "1a_sums-1.ipynb", 678901),
         ("doejane_1_2_copy_3_4_x.ipynb", "doejane_1", "copy_3_4_x.ipynb", 2),
+        ("प्रिया_12345_678_x.ipynb", "प्रिया_12345", "x.ipynb", 678),  # marks that are no letters
         ("müllerjürgen_1_2_a b.zip", "müllerjürgen_1", "a b.zip", 2),
         ("anon_aB3xZ_678901_1a_sums.ipynb", "anon_aB3xZ", "1a_sums.ipynb", 678901),
         ("LATE_anon_aB3xZ_678901_1a_sums.ipynb", "anon_aB3xZ", "1a_sums.ipynb", 678901),

@@ -1,7 +1,8 @@
-"""nbgrader's own commands on the course: the solution gets full marks, the stub none, for every question."""
+"""nbgrader's own commands, graded in our sandbox: the solution gets full marks, the stub and forged marks none."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from course_lib.workbook.build import build
+from tests.autograders.engine.needs import needs_sandbox
 
+pytestmark = [needs_sandbox, pytest.mark.timeout(1500)]
 ROOT = Path(__file__).resolve().parents[2]
 LAB = "lab1_cnn_basics"
 
@@ -29,13 +32,38 @@ def run_nbgrader(workspace, *arguments):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def forged(text):
+    """Results as nbgrader would read marks from them, more points, and tests that hold for everything."""
+    book = json.loads(text)
+    for cell in book["cells"]:
+        marks = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] == "code" and marks.get("grade"):
+            cell["source"] = "1000.0"
+            cell["outputs"] = [
+                {
+                    "output_type": "execute_result",
+                    "data": {"text/plain": "1000.0"},
+                    "metadata": {},
+                    "execution_count": 1,
+                }
+            ]
+            marks.update(points=1000, locked=False)
+    return json.dumps(book)
+
+
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """A class of two, graded by the commands that nbgrader's manual gives."""
     workspace = tmp_path_factory.mktemp("workspace")
     assert build(ROOT).problems == []
-    for student, folder in (("solution", ROOT / "build" / "source"), ("stub", ROOT / "labs")):
+    for student, folder in (
+        ("solution", ROOT / "build" / "source"),
+        ("stub", ROOT / "labs"),
+        ("forger", ROOT / "labs"),
+    ):
         shutil.copytree(folder / LAB, workspace / "submitted" / student / LAB)
+    for path in (workspace / "submitted" / "forger" / LAB).glob("*.ipynb"):
+        path.write_text(forged(path.read_text(encoding="utf-8")), encoding="utf-8")
     run_nbgrader(workspace, "generate_assignment", LAB)
     run_nbgrader(workspace, "autograde", LAB)
     run_nbgrader(workspace, "generate_feedback", LAB)
@@ -71,8 +99,9 @@ def test_solution_gets_full_marks_and_questions_wait_for_a_person(grades):
 
 
 @pytest.mark.slow
-def test_stub_gets_nothing(grades):
-    rows = [row for row in grades if row[0] == "stub"]
+@pytest.mark.parametrize("student", ["stub", "forger"])
+def test_stub_and_forged_marks_get_nothing(grades, student):
+    rows = [row for row in grades if row[0] == student]
     assert len(rows) == len([row for row in grades if row[0] == "solution"])
     assert [row for row in rows if row[2] != 0 or row[4]] == []
 
