@@ -124,7 +124,7 @@ class Student:
         if self._forbidden:
             request["without"] = list(self._forbidden)
         try:
-            reply = wire.loads(self._asker.ask(wire.dumps(request)))
+            reply = wire.loads(self._asker.ask(wire.dumps(_as_handles(request))))
         except wire.MalformedMessage:
             raise _malformed() from None
         if not isinstance(reply, dict):
@@ -199,6 +199,17 @@ class RemoteObject:
 
     def _operate(self, operation: str, **request: Any) -> Any:
         return self._student._operate(operation, handle=self._handle.number, **request)
+
+
+def _as_handles(value: Any) -> Any:
+    """Arguments in which an object that stayed with the student stands for itself there."""
+    if isinstance(value, RemoteObject):
+        return value._handle
+    if type(value) in (list, tuple):
+        return type(value)(_as_handles(item) for item in value)
+    if type(value) is dict:
+        return {key: _as_handles(item) for key, item in value.items()}
+    return value
 
 
 def _malformed() -> StudentFault:

@@ -11,7 +11,7 @@ from autograders.engine.inputs import Inputs
 from autograders.engine.question import Cases, question
 from autograders.engine.reference import Reference
 from autograders.engine.remote import Student
-from autograders.questions.lab1_cnn_basics.architectures_modules import compare, lively, made, sendable
+from autograders.questions.lab1_cnn_basics.architectures_modules import compare, lively, made
 from course_lib.models.torchvision_blocks import (
     torchvision_basic_block,
     torchvision_excitation,
@@ -48,7 +48,7 @@ def basic_block(student: Student, reference: Reference, rng: Inputs, case: Cases
         theirs = lively(torchvision_basic_block(inputs, outputs, stride, getattr(nn, kind)(*settings)), rng)
         with case(name):
             shortcut = made(student.value("nn")).method(kind, *settings)
-            mine = student.BasicBlock(inputs, outputs, stride, sendable(made(shortcut)))
+            mine = student.BasicBlock(inputs, outputs, stride, made(shortcut))
             compare(mine, theirs, x, layers, "The shortcut's output is added in place of the input.")
 
 

@@ -16,7 +16,7 @@ from autograders.engine.comparison import close, that
 from autograders.engine.inputs import Inputs
 from autograders.engine.remote import RemoteObject
 
-__all__ = ["compare", "lively", "loaded", "made", "sendable"]
+__all__ = ["compare", "lively", "loaded", "made"]
 
 Named = dict[str, list[tuple[str, Tensor]]]
 
@@ -73,11 +73,6 @@ def compare(
         expected = theirs.train(training)(x.clone())
     theirs.eval()
     close(mine(x), expected, rtol=1e-3, atol=1e-4, hint=hint)
-
-
-def sendable(module: RemoteObject) -> Any:
-    """What stands for an object in the student's process when it is an argument of a call there."""
-    return module._handle
 
 
 def _by_kind(state: Mapping[str, Any]) -> Named:

@@ -144,6 +144,15 @@ def test_objects_stay_with_the_student():
     assert put(module, {"Net": torch.nn.Linear}).score == 4
 
 
+def test_an_object_may_be_an_argument_of_a_later_call():
+    def applied(student, reference, rng, case):
+        with case("a module in a list"):
+            net, x = student.Net(3, 2), rng.normal(4, 3)
+            close(student.apply([net], x), net(x))
+
+    assert put(applied, {"Net": torch.nn.Linear, "apply": lambda nets, x: nets[0](x)}).score == 4
+
+
 class Fixed:
     """An asker that replies what it was told to, whatever is asked."""
 
