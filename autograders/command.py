@@ -125,9 +125,7 @@ def export_marks(
     typer.echo(f"wrote {path}")
     if exported.waiting:
         who = ", ".join(exported.waiting[:5]) + (" and others" if len(exported.waiting) > 5 else "")
-        typer.echo(
-            f"Not final: a person must mark answers of {len(exported.waiting)} students ({who}).", err=True
-        )
+        typer.echo(f"Not final: a person must mark answers of {len(exported.waiting)} students ({who}).", err=True)
 
 
 def _dry_run(root: Path, lab: str, seed: int) -> None:

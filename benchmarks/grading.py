@@ -79,9 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{entry['name']}: {entry['ratio_to_stock']:.1f} times stock; at least {AT_LEAST:g}: {verdict}")
     small, large = rows[1]["own_memory"], rows[2]["own_memory"]
     print(f"own memory with {honest_count} submissions {small / 1e6:.0f} MB, with {mixed_count} {large / 1e6:.0f} MB")
-    print(
-        f"saved as {save({'family': 'grading', 'machine': machine, 'jobs': options.jobs, 'rows': rows}, options.output)}"
-    )
+    document = {"family": "grading", "machine": machine, "jobs": options.jobs, "rows": rows}
+    print(f"saved as {save(document, options.output)}")
 
 
 def row(name: str, count: int, timing: Timing) -> dict[str, Any]:

@@ -93,7 +93,9 @@ def bytes_alive(sizes, reads):
 def place_buffers(sizes, first, last):
     offsets = []
     for i in range(len(sizes)):
-        taken = sorted((offsets[j], offsets[j] + sizes[j]) for j in range(i) if first[j] <= last[i] and first[i] <= last[j])
+        taken = sorted(
+            (offsets[j], offsets[j] + sizes[j]) for j in range(i) if first[j] <= last[i] and first[i] <= last[j]
+        )
         offset = 0
         for start, stop in taken:
             if offset + sizes[i] <= start:
@@ -131,7 +133,9 @@ def place_buffers(sizes, first, last):
 def place_buffers(sizes, first, last):
     offsets = {}
     for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        taken = sorted((offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] < last[i] and first[i] < last[j])
+        taken = sorted(
+            (offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] < last[i] and first[i] < last[j]
+        )
         offset = 0
         for start, stop in taken:
             if offset + sizes[i] <= start:
@@ -154,7 +158,9 @@ def place_buffers(sizes, first, last):
 def place_buffers(sizes, first, last):
     offsets = {}
     for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        taken = sorted((offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] <= last[i] and first[i] <= last[j])
+        taken = sorted(
+            (offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] <= last[i] and first[i] <= last[j]
+        )
         offset = 0
         for start, stop in taken:
             if offset + sizes[i] <= start:
@@ -168,7 +174,9 @@ def place_buffers(sizes, first, last):
 def place_buffers(sizes, first, last):
     offsets = {}
     for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        taken = sorted((offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] <= last[i] and first[i] <= last[j])
+        taken = sorted(
+            (offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] <= last[i] and first[i] <= last[j]
+        )
         offset = 0
         for start, stop in taken:
             if offset + sizes[i] < start:
@@ -182,7 +190,9 @@ def place_buffers(sizes, first, last):
 def place_buffers(sizes, first, last):
     offsets = {}
     for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i], -i)):
-        taken = sorted((offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] <= last[i] and first[i] <= last[j])
+        taken = sorted(
+            (offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] <= last[i] and first[i] <= last[j]
+        )
         offset = 0
         for start, stop in taken:
             if offset + sizes[i] <= start:
@@ -418,7 +428,9 @@ def infer_by_patches(image, layers, rows, columns):
             for number, (weight, bias, stride, padding) in enumerate(layers):
                 tile = F.relu(F.conv2d(tile[None], weight, bias, stride, padding)[0])
             height, width = row[-1][1] - row[-1][0], column[-1][1] - column[-1][0]
-            line.append(F.pad(tile, (0, max(0, width - tile.shape[2]), 0, max(0, height - tile.shape[1])))[:, :height, :width])
+            line.append(
+                F.pad(tile, (0, max(0, width - tile.shape[2]), 0, max(0, height - tile.shape[1])))[:, :height, :width]
+            )
         lines.append(torch.cat(line, 2))
     return torch.cat(lines, 1)
 
