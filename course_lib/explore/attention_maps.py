@@ -241,7 +241,8 @@ def attention_maps(weights: Any, tokens_or_image: Any, *, grid: tuple[int, int] 
     view = widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start", max_width="100%"))
 
     def redraw(_: object = None) -> None:
-        view.value = draw(chosen_map(layers, layer.value, head.value), query.value)
+        number = None if head.value == MEAN else head.value  # a list whose value is None counts as not chosen
+        view.value = draw(chosen_map(layers, layer.value, number), query.value)
 
     def choose_layer(_: object) -> None:
         heads = _heads(layers[layer.value])
@@ -261,7 +262,7 @@ def _is_text(given: Any) -> bool:
 
 
 def _heads(layer: np.ndarray) -> list[tuple[str, int | None]]:
-    return [(MEAN, None), *((str(head), head) for head in range(len(layer)))]
+    return [(MEAN, MEAN), *((str(head), head) for head in range(len(layer)))]
 
 
 def _require_tokens(tokens: int, queries: int, keys: int) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
+import time
 
 import nbformat
 
 __all__ = ["LabPage"]
 
 START_MS = 90_000
+REDRAW_SECONDS = 30
+FINGERPRINT = """async image => {
+    const bytes = await (await fetch(image.src)).arrayBuffer();
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    return Array.from(digest, byte => byte.toString(16).padStart(2, "0")).join("");
+}"""
+RED = ".jp-OutputArea :is([data-mime-type$='jupyter.stderr'], [data-mime-type$='jupyter.error'])"
+CONTROLS = ".jp-OutputArea :is(.noUi-handle, select, input[type=checkbox])"
 
 
 class LabPage:
@@ -50,6 +58,12 @@ class LabPage:
         )
         return cell
 
+    def start(self):
+        """Run the settings and the imports, as every section asks for."""
+        for cell_id in ("parameters", "setup"):
+            self.run(cell_id)
+            assert self.error_in(cell_id) == ""
+
     def replace_source(self, cell_id, source):
         """Select all of a cell's text and type over it (pasted whole, so that nothing is auto-indented)."""
         self.cell(cell_id).locator(".cm-content").click()
@@ -60,10 +74,41 @@ class LabPage:
         return self.cell(cell_id).locator(".jp-OutputArea").inner_text()
 
     def picture_in(self, cell_id):
-        """A fingerprint of the picture a cell's output shows."""
+        """A fingerprint of the bytes of the picture that a cell's output shows."""
         picture = self.cell(cell_id).locator(".jp-OutputArea img").first
         picture.wait_for(state="visible", timeout=START_MS)
-        return hashlib.sha256(picture.screenshot()).hexdigest()
+        return picture.evaluate(FINGERPRINT)
+
+    def error_in(self, cell_id):
+        """What a cell printed in red: a traceback or a warning."""
+        return "\n".join(self.cell(cell_id).locator(RED).all_inner_texts())
+
+    def controls_of(self, cell_id):
+        """The sliders, lists and tick boxes of an explorable."""
+        return self.cell(cell_id).locator(CONTROLS).all()
+
+    def move(self, control):
+        """A slider by one step, a list to its next entry, a tick box to the other state. Returns how to undo it."""
+        kind = control.evaluate("element => element.tagName")
+        if kind == "SELECT":
+            chosen, count = control.evaluate("element => [element.selectedIndex, element.options.length]")
+            control.select_option(index=(chosen + 1) % count)
+            return lambda: control.select_option(index=chosen)
+        if kind == "INPUT":
+            control.click()
+            return control.click
+        now, most = (float(control.get_attribute(f"aria-value{name}")) for name in ("now", "max"))
+        there, back = ("ArrowRight", "ArrowLeft") if now < most else ("ArrowLeft", "ArrowRight")
+        control.press(there)
+        return lambda: control.press(back)
+
+    def another_picture_in(self, cell_id, before):
+        """Wait until a cell shows another picture than `before`, and the kernel rests. Returns its fingerprint."""
+        deadline = time.monotonic() + REDRAW_SECONDS
+        while (picture := self.picture_in(cell_id)) == before and time.monotonic() < deadline:
+            self.page.wait_for_timeout(100)
+        self.page.get_by_text("| Idle").wait_for(timeout=START_MS)
+        return picture
 
     def close(self):
         self.page.close()

@@ -32,7 +32,7 @@ def test_start_here_shows_the_labs_and_runs(open_notebook):
 def test_a_student_solves_the_first_exercise(open_notebook, name):
     lab = open_notebook(lab_path(name))
     exercise = NOTEBOOKS[name].text.of_kind("exercise")[0]
-    lab.run("setup")
+    lab.start()
     lab.run(exercise.id)
     lab.run(f"check_{exercise.id}")
     assert "NotImplementedError" in lab.output_text(f"check_{exercise.id}")
@@ -44,14 +44,18 @@ def test_a_student_solves_the_first_exercise(open_notebook, name):
 
 
 @pytest.mark.parametrize(("name", "demo"), DEMOS)
-def test_an_explorable_moves(open_notebook, name, demo):
+def test_every_control_of_an_explorable_changes_its_picture(open_notebook, name, demo):
     lab = open_notebook(lab_path(name))
-    lab.run("setup")
+    lab.start()
     lab.run(demo)
-    before = lab.picture_in(demo)
-    handle = lab.cell(demo).locator(".noUi-handle").first
-    handle.click()
-    for _ in range(3):
-        lab.page.keyboard.press("ArrowRight")
-    lab.page.wait_for_timeout(1500)
-    assert lab.picture_in(demo) != before
+    assert lab.error_in(demo) == ""
+    shown, controls = lab.picture_in(demo), lab.controls_of(demo)
+    assert controls
+    for control in controls:
+        move_back = lab.move(control)
+        moved = lab.another_picture_in(demo, shown)
+        assert moved != shown, control
+        move_back()  # one budget may hide what the next one does
+        shown = lab.another_picture_in(demo, moved)
+        assert shown != moved, control
+    assert lab.error_in(demo) == ""

@@ -44,7 +44,7 @@ def test_a_solved_exercise_moves_the_bar(open_notebook, server):
     notebook = source_notebooks(ROOT)[NAME]
     exercise = notebook.text.of_kind("exercise")[0]
     lab = open_notebook(f"{notebook.lab}/{NAME}.ipynb")
-    lab.run("setup")
+    lab.start()
     lab.run(f"check_{exercise.id}")  # before the exercise's own cell: no attempt
     for answer in (exercise.source.replace("return", "return 7 *"), exercise.source):
         lab.replace_source(exercise.id, answer)

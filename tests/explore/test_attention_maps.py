@@ -136,7 +136,7 @@ def test_every_control_redraws_the_view(image):
     named, view = controls(explore.attention_maps(weights, tokens if image is None else image))
     assert (named["layer"].max, len(named["head"].options), len(named["query"].options)) == (2, 3, 17)
     seen = {bytes(view.value)}
-    for name, value in (("layer", 2), ("head", 1), ("query", 3), ("query", 0), ("head", None)):
+    for name, value in (("layer", 2), ("head", 1), ("query", 3), ("query", 0), ("head", "mean of all")):
         named[name].value = value
         assert bytes(view.value).startswith(PNG)
         assert bytes(view.value) not in seen, f"{name} = {value} drew nothing new"
@@ -147,7 +147,7 @@ def test_layers_may_have_different_numbers_of_heads():
     named, _ = controls(explore.attention_maps([random_weights(4, 3, 3), random_weights(2, 3, 3)], list("abc")))
     named["head"].value = 3
     named["layer"].value = 1
-    assert len(named["head"].options) == 3 and named["head"].value is None
+    assert len(named["head"].options) == 3 and named["head"].value == "mean of all"
 
 
 @pytest.mark.parametrize(
