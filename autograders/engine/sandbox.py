@@ -121,15 +121,16 @@ class Sandbox:
             "alone": not self.unsafe,
             "limits": self.limits.as_dict() | {"count_processes": isinstance(self.caps, NoCaps) and not self.unsafe},
         }
-        zygote = [sys.executable, "-s", "-m", "inside.zygote", json.dumps(order)]
+        zygote = ["-s", "-m", "inside.zygote", json.dumps(order)]
         if self.unsafe:
+            zygote.insert(0, sys.executable)
             self._private = Path(tempfile.mkdtemp(prefix="course-unsafe-"))
             return self._popen(zygote, (control.fileno(),), env=_unsafe_environment(self._private))
         with tempfile.TemporaryFile() as program:
             program.write(seccomp.filter_program())
             program.flush()
             program.seek(0)
-            command = [*_bubblewrap(self.limits), "--seccomp", str(program.fileno()), "--", *zygote]
+            command = [*_bubblewrap(self.limits), "--seccomp", str(program.fileno()), "--", _python_inside(), *zygote]
             return self._popen(
                 self.caps.command(command), (control.fileno(), program.fileno()), env=_outer_environment()
             )
@@ -229,8 +230,28 @@ def _system() -> list[str]:
         command += ["--ro-bind-try", name, name]
     for prefix in dict.fromkeys((sys.base_prefix, sys.prefix)):
         if not Path(prefix).resolve().is_relative_to("/usr"):
-            command += ["--ro-bind", prefix, prefix]
+            command += ["--ro-bind", prefix, _inside(prefix)]
     return command
+
+
+def _inside(prefix: str) -> str:
+    """Where a Python environment stands inside: where it is, unless the sandbox's own /tmp or /dev would cover it.
+
+    An environment may be moved, since it finds itself by its program's place; the Python that it was made from may not.
+    Raises SandboxMissing where that one would be covered.
+    """
+    if not any(Path(prefix).resolve().is_relative_to(place) for place in ("/tmp", "/dev", "/proc", "/course")):
+        return prefix
+    if prefix != sys.prefix:
+        raise SandboxMissing(f"Python itself stands in {prefix}, which the sandbox covers; use one that is installed")
+    return "/course/environment"
+
+
+def _python_inside() -> str:
+    program = Path(sys.executable)
+    if program.is_relative_to(sys.prefix):
+        return str(Path(_inside(sys.prefix)) / program.relative_to(sys.prefix))
+    return sys.executable
 
 
 def _masks() -> list[str]:
