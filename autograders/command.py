@@ -10,16 +10,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from typer.exceptions import TyperException
 
 from autograders.engine.workspace import Workspace, default_workspace
+from course_lib.command_line import run
 from course_lib.course_root import course_root
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 
 __all__ = ["main"]
-
-USER_ERROR, INTERRUPTED = 2, 130
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -39,15 +37,7 @@ class Format(StrEnum):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command line; returns its exit code: 2 for what the user can mend, 130 when interrupted."""
-    try:
-        code = app(arguments, prog_name="course", standalone_mode=False)
-    except (CourseError, TyperException) as error:
-        message = error.format_message() if isinstance(error, TyperException) else str(error)
-        print(f"course: {' '.join(message.split())}", file=sys.stderr)
-        return USER_ERROR
-    if code == INTERRUPTED:
-        print("course: stopped; run the same command to go on where it was.", file=sys.stderr)
-    return code or 0
+    return run(app, arguments, when_stopped="stopped; run the same command to go on where it was.")
 
 
 @app.command()

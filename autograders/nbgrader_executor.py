@@ -18,6 +18,7 @@ from autograders.engine.autograded import autograded_notebook
 from autograders.engine.class_run import class_seed
 from autograders.engine.limits import Limits
 from autograders.engine.nbgrader_versions import student_version
+from autograders.engine.notebook_grading import ungraded
 from autograders.engine.rebuild import rebuild
 from autograders.engine.sandbox import require_sandbox
 from autograders.engine.submission import Submission
@@ -39,11 +40,7 @@ class TakeAnswers(NbGraderPreprocessor):
 
     def preprocess(self, notebook: Any, resources: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         source, raw = _source(resources), _raw(self, notebook, resources)
-        rebuilt = rebuild(source, raw)
-        empty = NotebookResult(
-            source.id, answers=rebuilt.answers, texts=rebuilt.texts, repairs=rebuilt.repairs, problems=rebuilt.problems
-        )
-        _fill(notebook, source, empty)
+        _fill(notebook, source, ungraded(source, rebuild(source, raw)))
         return notebook, resources
 
 
@@ -53,7 +50,7 @@ class SandboxedExecute(NbGraderPreprocessor):
     def preprocess(self, notebook: Any, resources: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         source, raw = _source(resources), _raw(self, notebook, resources)
         require_sandbox()
-        workspace = Workspace(Path(self.config.CourseDirectory.root), source.lab)
+        workspace = _workspace(self, resources)
         submission = Submission(resources["nbgrader"]["student"], source.lab, {source.id: raw})
         grader = _grader(source.lab, class_seed(workspace))
         result = next(part for part in grader.grade(submission).notebooks if part.id == source.id)
@@ -82,13 +79,16 @@ def _source(resources: dict[str, Any]) -> SourceNotebook:
     return source
 
 
+def _workspace(step: NbGraderPreprocessor, resources: dict[str, Any]) -> Workspace:
+    return Workspace(Path(step.config.CourseDirectory.root), resources["nbgrader"]["assignment"])
+
+
 def _raw(step: NbGraderPreprocessor, notebook: Any, resources: dict[str, Any]) -> bytes:
     """The file as it was handed in; the notebook nbgrader has read of it if it is not there."""
     import nbformat
 
     names = resources["nbgrader"]
-    folder = Path(step.config.CourseDirectory.root) / "submitted" / names["student"] / names["assignment"]
-    path = folder / f"{names['notebook']}.ipynb"
+    path = _workspace(step, resources).submitted(names["student"], names["notebook"])
     return path.read_bytes() if path.is_file() else nbformat.writes(notebook).encode("utf-8", "replace")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 
 from autograders.engine.question import Question, ask
-from autograders.engine.reference import LocalAsker, Reference
+from autograders.engine.reference import SETTINGS, LocalAsker, Reference, namespace_of
 from autograders.engine.remote import Student
 from autograders.engine.verdict import QuestionResult
 from course_lib.errors import CourseError
@@ -32,10 +32,7 @@ class QuestionTrial:
 
     @cached_property
     def _start(self) -> dict[str, Any]:
-        namespace: dict[str, Any] = {"__name__": "__main__"}
-        for cell in self.notebook.text.of_kind("parameters", "setup"):
-            _execute(cell.source, f"{self.notebook.id} {cell.kind}", namespace)
-        return namespace
+        return namespace_of(self.notebook, SETTINGS)
 
     @cached_property
     def solutions(self) -> dict[str, str]:

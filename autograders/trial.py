@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograders.engine.reference import SETTINGS, namespace_of
 from course_lib.workbook.percent import Cell, read_percent
 from course_lib.workbook.source import SourceNotebook
 
@@ -31,10 +32,7 @@ class Trial:
     notebook: SourceNotebook
 
     def __post_init__(self) -> None:
-        self._namespace: dict[str, Any] = {"__name__": "__main__"}
-        with contextlib.redirect_stdout(io.StringIO()):
-            for cell in self.notebook.text.of_kind("parameters", "setup"):
-                _execute(cell.source, f"{self.notebook.id} {cell.kind}", self._namespace)
+        self._namespace = namespace_of(self.notebook, SETTINGS)
 
     def check(self, exercise: str, answer: str) -> Exception | None:
         """Run `answer` in place of the exercise cell, then its check. Returns what the check raised, if anything."""

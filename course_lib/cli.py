@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.exceptions import TyperException
 
+from course_lib.command_line import run as run_line
 from course_lib.course_root import course_root
 from course_lib.errors import CourseError
 
 __all__ = ["app", "main"]
-
-USER_ERROR, INTERRUPTED = 2, 130
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -29,15 +27,7 @@ class Profile(StrEnum):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command line; returns its exit code: 2 for what the user can mend, 130 when interrupted."""
-    try:
-        code = app(arguments, prog_name="course", standalone_mode=False)
-    except (CourseError, TyperException) as error:
-        message = error.format_message() if isinstance(error, TyperException) else str(error)
-        print(f"course: {' '.join(message.split())}", file=sys.stderr)
-        return USER_ERROR
-    if code == INTERRUPTED:
-        print("course: stopped.", file=sys.stderr)
-    return code or 0
+    return run_line(app, arguments)
 
 
 @app.callback(invoke_without_command=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograders.engine.caps import remove_leftovers
@@ -104,7 +104,3 @@ def class_seed(workspace: Workspace, chosen: int | None = None) -> int:
     seed = secrets.randbelow(2**31) if chosen is None else chosen
     workspace.write(path, json.dumps({"seed": seed}).encode())
     return seed
-
-
-def with_seed(run: ClassRun, seed: int) -> ClassRun:
-    return replace(run, settings=replace(run.settings, seed=seed))

@@ -10,12 +10,12 @@ import os
 import select
 import signal
 import socket
-import struct
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from autograders.engine.inside import wire
+from autograders.engine.inside.zygote import REPORT
 from autograders.engine.limits import Limits
 from autograders.engine.sandbox import Sandbox
 from autograders.engine.student_fault import StudentFault
@@ -24,7 +24,6 @@ from autograders.engine.verdict import CellRun, Verdict
 __all__ = ["Kernel"]
 
 FORK_SECONDS = 10.0
-_REPORT = struct.Struct("<cii")  # inside/zygote.py: kind, pid, wait status
 
 
 @dataclass
@@ -140,12 +139,12 @@ class Kernel:
     def _news(self) -> bool:
         """Reads one report of the zygote's; True when it says that this kernel has ended, or is gone itself."""
         try:
-            report = self.sandbox.control.recv(_REPORT.size)
+            report = self.sandbox.control.recv(REPORT.size)
         except OSError:
             return True
-        if len(report) != _REPORT.size:
+        if len(report) != REPORT.size:
             return True
-        kind, pid, status = _REPORT.unpack(report)
+        kind, pid, status = REPORT.unpack(report)
         if kind == b"S":
             self._pid = pid
         elif pid == self._pid:  # the last notebook's kernel ends while this one already runs

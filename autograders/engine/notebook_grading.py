@@ -18,7 +18,14 @@ from autograders.engine.verdict import CaseResult, NotebookResult, QuestionResul
 from course_lib.workbook.percent import Cell
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["NotebookGrader"]
+__all__ = ["NotebookGrader", "ungraded"]
+
+
+def ungraded(source: SourceNotebook, rebuilt: Rebuilt) -> NotebookResult:
+    """What a submitted notebook brought, before any question was asked."""
+    return NotebookResult(
+        source.id, answers=rebuilt.answers, texts=rebuilt.texts, repairs=rebuilt.repairs, problems=rebuilt.problems
+    )
 
 
 class NotebookGrader:
@@ -40,10 +47,6 @@ class NotebookGrader:
     def grade(self, raw: bytes, seed: int, slot: SandboxSlot) -> NotebookResult:
         """Marks and everything that led to them. Raises nothing for any `raw`; a fault of the grader is a verdict."""
         rebuilt = rebuild(self.source, raw)
-        empty = NotebookResult(
-            self.source.id, answers=rebuilt.answers, texts=rebuilt.texts, repairs=rebuilt.repairs,
-            problems=rebuilt.problems,
-        )  # fmt: skip
         session = Session(slot, self._cells(rebuilt))
         questions: list[QuestionResult] = []
         try:
@@ -55,7 +58,7 @@ class NotebookGrader:
             questions += [self._fault(cell, str(fault)) for cell in self._asked_cells()[len(questions) :]]
         finally:
             session.end()
-        return replace(empty, questions=tuple(questions), cells=tuple(session.runs.values()))
+        return replace(ungraded(self.source, rebuilt), questions=tuple(questions), cells=tuple(session.runs.values()))
 
     def missing(self) -> NotebookResult:
         """The result of a notebook that was not handed in."""

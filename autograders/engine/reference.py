@@ -12,19 +12,18 @@ from autograders.engine.inside.answers import Answers
 from autograders.engine.inside.wire import Seeded
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["LocalAsker", "Reference", "namespace_of"]
+__all__ = ["SETTINGS", "LocalAsker", "Reference", "namespace_of"]
 
 
-def namespace_of(notebook: SourceNotebook, replaced: dict[str, str] | None = None) -> dict[str, Any]:
-    """What the settings, imports and answers of a solution notebook define. Trusted code only: it runs in this process.
+SETTINGS = ("parameters", "setup")
 
-    replaced  exercise id -> source to run in place of the solution.
-    """
+
+def namespace_of(notebook: SourceNotebook, kinds: tuple[str, ...] = (*SETTINGS, "exercise", "quiz")) -> dict[str, Any]:
+    """What the cells of some kinds of a solution notebook define. Trusted code only: it runs in this process."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.redirect_stdout(io.StringIO()):
-        for cell in notebook.text.of_kind("parameters", "setup", "exercise", "quiz"):
-            source = (replaced or {}).get(cell.id, cell.source) if cell.id else cell.source
-            exec(compile(source, f"<{notebook.id} {cell.id or cell.kind}>", "exec"), namespace)
+        for cell in notebook.text.of_kind(*kinds):
+            exec(compile(cell.source, f"<{notebook.id} {cell.id or cell.kind}>", "exec"), namespace)
     return namespace
 
 

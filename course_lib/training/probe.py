@@ -49,16 +49,20 @@ def linear_probe(
     features, test_features = features.detach().float(), test_features.detach().float()
     mean, deviation = features.mean(0), features.std(0, correction=0)
     known, asked = ((part - mean) / deviation.where(deviation > 0, 1) for part in (features, test_features))
+    shrink = max(1.0, penalty) ** -0.5  # so that a strong penalty curves the loss no more than the data do
     weight = torch.zeros(int(labels.max()) + 1, features.shape[1], device=features.device, requires_grad=True)
     bias = torch.zeros(len(weight), device=features.device, requires_grad=True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
 
+    def scores(inputs: Tensor) -> Tensor:
+        return inputs @ (shrink * weight).T + bias
+
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = F.cross_entropy(known @ weight.T + bias, labels) + penalty / 2 * weight.square().sum()
+        value = F.cross_entropy(scores(known), labels) + penalty / 2 * (shrink * weight).square().sum()
         value.backward()
         return value
 
     optimizer.step(loss)
     with torch.no_grad():
-        return ((asked @ weight.T + bias).argmax(1) == test_labels).float().mean().item()
+        return (scores(asked).argmax(1) == test_labels).float().mean().item()

@@ -99,16 +99,23 @@ class LabPage:
             return control.click
         now, most = (float(control.get_attribute(f"aria-value{name}")) for name in ("now", "max"))
         there, back = ("ArrowRight", "ArrowLeft") if now < most else ("ArrowLeft", "ArrowRight")
-        control.press(there)
-        return lambda: control.press(back)
+        self._step(control, there)
+        return lambda: self._step(control, back)
+
+    def _step(self, slider, key):
+        """Press an arrow key until the slider has moved: a page busy with a redraw can miss a key."""
+        before, deadline = slider.get_attribute("aria-valuenow"), time.monotonic() + REDRAW_SECONDS
+        while slider.get_attribute("aria-valuenow") == before and time.monotonic() < deadline:
+            slider.press(key)
+            self.page.wait_for_timeout(200)
 
     def another_picture_in(self, cell_id, before):
-        """Wait until a cell shows another picture than `before`, and the kernel rests. Returns its fingerprint."""
+        """Wait until a cell shows another picture than `before`, and the kernel rests. Returns the last fingerprint."""
         deadline = time.monotonic() + REDRAW_SECONDS
-        while (picture := self.picture_in(cell_id)) == before and time.monotonic() < deadline:
+        while self.picture_in(cell_id) == before and time.monotonic() < deadline:
             self.page.wait_for_timeout(100)
         self.page.get_by_text("| Idle").wait_for(timeout=START_MS)
-        return picture
+        return self.picture_in(cell_id)
 
     def close(self):
         self.page.close()

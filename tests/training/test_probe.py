@@ -31,9 +31,12 @@ def test_the_scale_of_a_feature_does_not_matter_and_constants_do_no_harm():
     assert linear_probe(constant[0], labels, constant[1], truth) == pytest.approx(plain, abs=0.011)
 
 
-def test_a_strong_penalty_leaves_only_the_most_common_class():
-    known, labels = torch.randn(50, 4), torch.tensor([0] * 30 + [1] * 20)
-    assert linear_probe(known, labels, known, labels, penalty=1e6) == pytest.approx(0.6)
+@pytest.mark.parametrize("penalty", [1e3, 1e6, 1e9])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_strong_penalty_leaves_only_the_most_common_class(seed, penalty):
+    known = torch.randn(50, 4, generator=torch.Generator().manual_seed(seed))
+    labels = torch.tensor([0] * 30 + [1] * 20)
+    assert linear_probe(known, labels, known, labels, penalty=penalty) == pytest.approx(0.6)
 
 
 def test_parts_that_do_not_belong_together_are_refused():

@@ -812,6 +812,17 @@ def training_pair(family, tokens, hidden=None, split=None):
     return (source, torch.cat([start, target[:, :-1]], 1)), target
 
 
+# %% wrong="family_objectives" name="the encoder reads what it must fill in"
+def training_pair(family, tokens, hidden=None, split=None):
+    if family == "encoder":
+        return (tokens,), torch.where(hidden, tokens, -100)
+    if family == "decoder":
+        return (tokens[:, :-1],), tokens[:, 1:]
+    source, target = tokens[:, :split], tokens[:, split:]
+    start = torch.full_like(target[:, :1], 256)
+    return (source, torch.cat([start, target[:, :-1]], 1)), target
+
+
 # %% wrong="family_objectives" name="the encoder is asked for every token"
 def training_pair(family, tokens, hidden=None, split=None):
     if family == "encoder":

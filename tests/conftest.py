@@ -1,0 +1,15 @@
+"""What every test may rely on."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def plain_figures():
+    """matplotlib as it comes: a notebook that an earlier test ran in this process has left the course's own look."""
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        if pyplot.rcParams["axes.titlelocation"] != pyplot.rcParamsDefault["axes.titlelocation"]:
+            pyplot.rcdefaults()
