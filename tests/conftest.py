@@ -10,6 +10,6 @@ import pytest
 @pytest.fixture(autouse=True)
 def plain_figures():
     """matplotlib as it comes: a notebook that an earlier test ran in this process has left the course's own look."""
-    if pyplot := sys.modules.get("matplotlib.pyplot"):
-        if pyplot.rcParams["axes.titlelocation"] != pyplot.rcParamsDefault["axes.titlelocation"]:
-            pyplot.rcdefaults()
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot and pyplot.rcParams["axes.titlelocation"] != pyplot.rcParamsDefault["axes.titlelocation"]:
+        pyplot.rcdefaults()
