@@ -10,12 +10,23 @@ from course_lib.comparing import CheckFailed, message
 
 __all__ = ["OPERATORS", "Forbid"]
 
-# the operators that torch reaches through each function, whatever name the student calls it by
+_CONVOLUTION = ("convolution", "conv2d", "mkldnn_convolution", "thnn_conv2d", "slow_conv2d_forward")
+_GROUPED = "F.conv2d with groups"
+
+# the operators that torch reaches through each function, whatever name the student calls it by; torch builds
+# F.rms_norm from the same small operators as a student would, so it cannot be told apart here
 OPERATORS = {
-    "F.conv2d": ("convolution", "conv2d", "mkldnn_convolution", "thnn_conv2d", "slow_conv2d_forward"),
+    "F.conv2d": _CONVOLUTION,
+    _GROUPED: ("convolution", "mkldnn_convolution"),
     "F.unfold": ("im2col",),
     "F.max_pool2d": ("max_pool2d", "max_pool2d_with_indices", "adaptive_max_pool2d"),
     "F.avg_pool2d": ("avg_pool2d", "adaptive_avg_pool2d"),
+    "F.batch_norm": ("native_batch_norm", "_native_batch_norm_legit", "_batch_norm_with_update", "cudnn_batch_norm"),
+    "F.layer_norm": ("native_layer_norm", "native_group_norm", "_fused_rms_norm"),
+    "F.channel_shuffle": ("channel_shuffle", "native_channel_shuffle"),
+    "F.gelu": ("gelu",),
+    "F.hardswish": ("hardswish",),
+    "F.softshrink": ("softshrink",),
 }
 
 
@@ -35,8 +46,9 @@ class Forbid(TorchDispatchMode):
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        function = self._function_of.get(func._schema.name.partition("::")[2])
-        if function:
+        operator = func._schema.name.partition("::")[2].removesuffix("_")  # x.hardswish_() is hardswish too
+        function = self._function_of.get(operator)
+        if function and (function != _GROUPED or args[-1] != 1):  # groups is the last argument of a convolution
             raise CheckFailed(
                 message(f"your code calls {function}, which this exercise builds", hint="Write it yourself.")
             )

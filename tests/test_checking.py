@@ -233,6 +233,16 @@ class TestWithout:
             ("F.max_pool2d", lambda x: torch.nn.functional.max_pool2d(x, 2)),
             ("F.max_pool2d", lambda x: torch.nn.AdaptiveMaxPool2d(1)(x)),
             ("F.avg_pool2d", lambda x: torch.nn.functional.avg_pool2d(x, 2)),
+            ("F.conv2d with groups", lambda x: torch.nn.Conv2d(2, 2, 3, groups=2)(x.expand(1, 2, 4, 4))),
+            ("F.batch_norm", lambda x: torch.nn.BatchNorm2d(1)(x)),
+            ("F.batch_norm", lambda x: torch.nn.BatchNorm2d(1).eval()(x)),
+            ("F.batch_norm", lambda x: torch.nn.functional.instance_norm(x)),
+            ("F.layer_norm", lambda x: torch.nn.LayerNorm(4)(x)),
+            ("F.layer_norm", lambda x: torch.nn.functional.group_norm(x, 1)),
+            ("F.channel_shuffle", lambda x: torch.nn.ChannelShuffle(2)(x.expand(1, 2, 4, 4))),
+            ("F.gelu", lambda x: torch.nn.GELU()(x)),
+            ("F.hardswish", lambda x: torch.nn.functional.hardswish(x, inplace=True)),
+            ("F.softshrink", lambda x: torch.nn.Softshrink(0.1)(x)),
         ],
     )
     def test_names_the_function(self, function, call):
@@ -243,6 +253,8 @@ class TestWithout:
         assert f"calls {function}, which this exercise builds" in message_of(run)
 
     def test_everything_else_passes(self):
+        with checking.without("F.conv2d with groups"):
+            torch.nn.functional.conv2d(torch.ones(1, 2, 4, 4), torch.ones(1, 2, 3, 3))
         with checking.without("F.conv2d", "F.unfold", "F.max_pool2d", "F.avg_pool2d"):
             x = torch.nn.functional.pad(torch.ones(1, 1, 4, 4), (1, 1, 1, 1)).unfold(2, 3, 1)
             _ = (x * 2).sum(-1) @ torch.ones(6, 2)

@@ -34,16 +34,20 @@ class Question:
     """The hidden question of one exercise.
 
     seconds  wall time for all its cases together; None: the engine's own limit.
+    without  torch functions that the exercise builds, so that the answer may not call them: see `checking.without`.
     """
 
     exercise: str
     function: Callable[..., None]
     seconds: float | None = None
+    without: tuple[str, ...] = ()
 
 
-def question(exercise: str, *, seconds: float | None = None) -> Callable[[Callable[..., None]], Question]:
+def question(
+    exercise: str, *, seconds: float | None = None, without: tuple[str, ...] = ()
+) -> Callable[[Callable[..., None]], Question]:
     """Make a function `(student, reference, rng, case)` the hidden question of an exercise."""
-    return lambda function: Question(exercise, function, seconds)
+    return lambda function: Question(exercise, function, seconds, without)
 
 
 def questions_of(lab: str) -> dict[str, Question]:
@@ -86,6 +90,8 @@ class Cases:
 def ask(entry: Question, points: float, student: Any, reference: Any, seed: int) -> tuple[QuestionResult, bool]:
     """Put one question. Returns its result and whether the student's process can answer further ones."""
     cases = Cases()
+    if entry.without:
+        student = student.without(*entry.without)
     try:
         entry.function(student, reference, Inputs(seed, entry.exercise), cases)
     except Exception as error:  # between the cases only the question's own code runs

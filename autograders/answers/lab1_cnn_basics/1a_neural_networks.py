@@ -448,6 +448,11 @@ def map_loss(nll, weight, scale, examples):
     return nll.mean() - (density + math.log(2 * scale)).sum() / examples
 
 
+# %% wrong="soft_threshold" name="calls F.softshrink"
+def soft_threshold(weight, threshold):
+    return F.softshrink(weight, threshold)
+
+
 # %% wrong="soft_threshold" name="hard threshold"
 def soft_threshold(weight, threshold):
     return torch.where(weight.abs() > threshold, weight, torch.zeros_like(weight))

@@ -464,6 +464,13 @@ def pool2d(x, kernel, stride=None, padding=0, mode="max"):
     return torch.stack(rows, 2)
 
 
+# %% wrong="grouped_conv" name="leaves the groups to F.conv2d"
+def grouped_conv2d(x, weight, groups, padding=0):
+    if x.shape[1] % groups or weight.shape[0] % groups:
+        raise ValueError("groups do not divide the channels")
+    return F.conv2d(x, weight, padding=padding, groups=groups)
+
+
 # %% wrong="grouped_conv" name="gives group g every G-th channel"
 def grouped_conv2d(x, weight, groups, padding=0):
     if x.shape[1] % groups or weight.shape[0] % groups:
@@ -720,6 +727,11 @@ def layout_strides(shape, layout):
 def layout_strides(shape, layout):
     order = ["NCHW".index(axis) for axis in layout]
     return torch.empty(shape).permute(order).contiguous().permute([order.index(axis) for axis in range(4)]).stride()
+
+
+# %% wrong="winograd" name="calls F.conv2d"
+def winograd_conv2d(x, weight):
+    return F.conv2d(x, weight, padding=1)
 
 
 # %% wrong="winograd" name="transforms one side only"

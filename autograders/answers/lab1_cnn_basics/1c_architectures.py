@@ -2,6 +2,11 @@
 # Wrong answers that the visible checks must catch, and other right answers that they must accept.
 
 
+# %% wrong="batch_norm" name="calls F.batch_norm"
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    return F.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
 # %% wrong="batch_norm" name="statistics of the batch in use too"
 def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
@@ -1094,6 +1099,11 @@ class SqueezeExcitation(nn.Module):
         return self.gate(x) * x
 
 
+# %% wrong="hard_swish" name="calls nn.Hardswish"
+def hard_swish(x):
+    return nn.Hardswish()(x)
+
+
 # %% wrong="hard_swish" name="forgets the factor x"
 def hard_swish(x):
     return F.relu6(x + 3) / 6
@@ -1179,6 +1189,13 @@ def last_stage_macs(side, inputs, expanded, projected, features, classes):
         redesigned = [expand, nn.AdaptiveAvgPool2d(1), nn.Conv2d(expanded, features, 1), classify]
         x = torch.empty(1, inputs, side, side)
         return tuple(measure.count(nn.Sequential(*layers), x).macs for layers in (original, redesigned))
+
+
+# %% wrong="channel_shuffle" name="calls F.channel_shuffle"
+def channel_shuffle(x, groups):
+    if x.shape[1] % groups:
+        raise ValueError("groups do not divide the channels")
+    return F.channel_shuffle(x, groups)
 
 
 # %% wrong="channel_shuffle" name="undoes the shuffle"

@@ -406,6 +406,17 @@ def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
     return total
 
 
+# %% wrong="ffn_gelu" name="calls F.gelu"
+def gelu(x):
+    inputs = x.detach().clone().requires_grad_()
+    values = F.gelu(inputs)
+    return values.detach(), torch.autograd.grad(values.sum(), inputs)[0]
+
+
+def feed_forward(x, w_1, b_1, w_2, b_2):
+    return F.linear(F.gelu(F.linear(x, w_1, b_1)), w_2, b_2)
+
+
 # %% wrong="ffn_gelu" name="the tanh approximation"
 def gelu(x):
     inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
@@ -476,6 +487,15 @@ def gelu(x):
 def feed_forward(x, w_1, b_1, w_2, b_2):
     hidden = x @ w_1.T + b_1
     return gelu(hidden)[0] @ w_2.T + b_2
+
+
+# %% wrong="layer_norm" name="calls F.layer_norm"
+def layer_norm(x, weight, bias, eps=1e-5):
+    return F.layer_norm(x, x.shape[-1:], weight, bias, eps)
+
+
+def rms_norm(x, weight, eps=1e-6):
+    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
 
 
 # %% wrong="layer_norm" name="divides by d - 1"

@@ -154,7 +154,7 @@ def squeeze_excitation(student: Student, reference: Reference, rng: Inputs, case
             compare(student.SqueezeExcitation(width, squeezed), theirs, x, layers, hint)
 
 
-@question("channel_shuffle")
+@question("channel_shuffle", without=("F.channel_shuffle",))
 def channel_shuffle(student: Student, reference: Reference, rng: Inputs, case: Cases) -> None:
     each = rng.integer(3, 6)
     tasks = {  # images, channels, groups, height, width
@@ -186,7 +186,7 @@ def channel_shuffle(student: Student, reference: Reference, rng: Inputs, case: C
             equal(student.channel_shuffle(x, groups), x)
 
 
-@question("hard_swish")
+@question("hard_swish", without=("F.hardswish",))
 def hard_swish(student: Student, reference: Reference, rng: Inputs, case: Cases) -> None:
     pieces = {
         "far below zero": rng.uniform(3, 5, low=-20, high=-3.1),

@@ -29,7 +29,7 @@ def _expected(given: tuple[Tensor, ...], training: bool, momentum: float, eps: f
     return y, mean, var
 
 
-@question("batch_norm")
+@question("batch_norm", without=("F.batch_norm",))
 def batch_norm(student: Student, reference: Reference, rng: Inputs, case: Cases) -> None:
     channels, momentum, eps = rng.integer(2, 5), rng.number(0.2, 0.4), rng.number(0.2, 0.5)
     given = _batch(rng, 3, channels, 4, 5)

@@ -113,7 +113,7 @@ def l1_map(student: Student, reference: Reference, rng: Inputs, case: Cases) -> 
         close(grad, torch.full((7,), 1 / 7), hint="The loss is a mean over the batch.")
 
 
-@question("soft_threshold")
+@question("soft_threshold", without=("F.softshrink",))
 def soft_threshold(student: Student, reference: Reference, rng: Inputs, case: Cases) -> None:
     shapes = {"a vector": (rng.integer(20, 40),), "a matrix": (7, 9), "a tensor of three axes": (3, 5, 4)}
     for name, shape in shapes.items():

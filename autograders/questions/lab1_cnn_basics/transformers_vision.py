@@ -17,10 +17,8 @@ from autograders.engine.remote import Student
 __all__ = ["QUESTIONS"]
 
 
-@question("vit_patches")
+@question("vit_patches", without=("F.conv2d", "F.unfold"))
 def vit_patches(student: Student, reference: Reference, rng: Inputs, case: Cases) -> None:
-    by_hand = student.without("F.conv2d", "F.unfold")
-
     def task(images: tuple[int, ...], patch: int, width: int) -> tuple[tuple, Tensor]:
         """Arguments, and what a convolution with the patch's size as its stride makes of them."""
         n, channels, height, breadth = images
@@ -47,16 +45,16 @@ def vit_patches(student: Student, reference: Reference, rng: Inputs, case: Cases
     for name, shape in tasks.items():
         given, expected = task(shape, 3, rng.integer(3, 7))
         with case(name):
-            close(by_hand.picture_tokens(*given), expected, atol=1e-4, hint=hints.get(name, ""))
+            close(student.picture_tokens(*given), expected, atol=1e-4, hint=hints.get(name, ""))
     given, expected = task((2, 3, 4, 4), 4, 5)
     with case("one patch for the whole picture"):
-        close(by_hand.picture_tokens(*given), expected, atol=1e-4)
+        close(student.picture_tokens(*given), expected, atol=1e-4)
     given, expected = task((2, 3, 4, 3), 1, 4)
     with case("patches of one pixel"):
-        close(by_hand.picture_tokens(*given), expected, atol=1e-4)
+        close(student.picture_tokens(*given), expected, atol=1e-4)
     given, expected = task((2, 1, 4, 6), 2, 4)
     with case("the arguments keep their values"):
-        found, after = by_hand.after("picture_tokens", *given)
+        found, after = student.after("picture_tokens", *given)
         close(found, expected, atol=1e-4)
         unchanged(after[:5], given[:5])
 
