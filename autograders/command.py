@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from autograders.engine.workspace import Workspace, default_workspace
+from autograders.engine.records.workspace import Workspace, default_workspace
 from course_lib.command_line import run
 from course_lib.course_root import course_root
 from course_lib.errors import CourseError
@@ -88,7 +88,7 @@ def grade(
 @app.command()
 def report(lab: LabArgument, workspace: WorkspaceOption = None) -> None:
     """Write the class report: one HTML page, CSV and JSON."""
-    from autograders.engine.report import write_report
+    from autograders.engine.records.report import write_report
 
     root = course_root()
     lab = _lab(root, lab)
@@ -103,7 +103,7 @@ def export_marks(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Write the marks for a gradebook, manual marks included."""
-    from autograders.engine.export import export
+    from autograders.engine.records.export import export
 
     root = course_root()
     lab = _lab(root, lab)

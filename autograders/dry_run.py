@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograders.engine.question import Question, questions_of
+from autograders.engine.asking.question import Question, questions_of
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
 from autograders.question_trial import QuestionTrial, released_stubs
 from autograders.trial import read_answers

@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from autograders.engine.class_run import ClassRun, Skipped
-from autograders.engine.evidence import from_json, to_json
+from autograders.engine.records.evidence import from_json, to_json
+from autograders.engine.records.writer import Change, Writer
 from autograders.engine.verdict import SubmissionResult, Verdict
-from autograders.engine.writer import Change, Writer
 from course_lib.workbook import source_notebooks
 
 __all__ = ["grade_class"]

@@ -14,17 +14,17 @@ from typing import Any
 
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograders.engine.autograded import autograded_notebook
 from autograders.engine.class_run import class_seed
-from autograders.engine.limits import Limits
-from autograders.engine.nbgrader_versions import student_version
+from autograders.engine.isolation.limits import Limits
+from autograders.engine.isolation.sandbox import require_sandbox
 from autograders.engine.notebook_grading import ungraded
-from autograders.engine.rebuild import rebuild
-from autograders.engine.sandbox import require_sandbox
+from autograders.engine.records.autograded import autograded_notebook
+from autograders.engine.records.nbgrader_versions import student_version
+from autograders.engine.records.workspace import Workspace
+from autograders.engine.repair.rebuild import rebuild
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.engine.verdict import NotebookResult, QuestionResult
-from autograders.engine.workspace import Workspace
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 from course_lib.workbook.expand import CHECK_PREFIX

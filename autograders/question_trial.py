@@ -14,9 +14,9 @@ from typing import Any
 
 import nbformat
 
-from autograders.engine.question import Question, ask
-from autograders.engine.reference import SETTINGS, LocalAsker, Reference, namespace_of
-from autograders.engine.remote import Student
+from autograders.engine.asking.question import Question, ask
+from autograders.engine.asking.reference import SETTINGS, LocalAsker, Reference, namespace_of
+from autograders.engine.asking.remote import Student
 from autograders.engine.verdict import QuestionResult
 from course_lib.errors import CourseError
 from course_lib.workbook.source import SourceNotebook

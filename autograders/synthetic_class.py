@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from autograders.engine.student_names import safe_name
+from autograders.engine.intake.student_names import safe_name
 from autograders.exploits.notebook_file import handed_in
 from autograders.exploits.transplant import movable, moved
 from autograders.trial import read_answers

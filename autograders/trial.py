@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograders.engine.reference import SETTINGS, namespace_of
+from autograders.engine.asking.reference import SETTINGS, namespace_of
 from course_lib.workbook.percent import Cell, read_percent
 from course_lib.workbook.source import SourceNotebook
 

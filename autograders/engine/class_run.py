@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograders.engine.caps import remove_leftovers
-from autograders.engine.intake import read_submissions
+from autograders.engine.intake.take_in import read_submissions
+from autograders.engine.isolation.caps import remove_leftovers
+from autograders.engine.isolation.sandbox import require_sandbox
 from autograders.engine.pool import graded
-from autograders.engine.sandbox import require_sandbox
+from autograders.engine.records.workspace import Workspace
+from autograders.engine.records.writer import Writer
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings
 from autograders.engine.verdict import SubmissionResult
-from autograders.engine.workspace import Workspace
-from autograders.engine.writer import Writer
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
-from autograders.engine.limits import Limits
-from autograders.engine.nbgrader_cells import ask_own_tests, own_test_cells
-from autograders.engine.question import Question, ask
-from autograders.engine.quiz_question import ask_quiz
-from autograders.engine.rebuild import Rebuilt, is_untouched, rebuild
-from autograders.engine.reference import Reference, namespace_of
-from autograders.engine.remote import Student
-from autograders.engine.session import RunnableCell, SandboxSlot, Session
+from autograders.engine.asking.nbgrader_cells import ask_own_tests, own_test_cells
+from autograders.engine.asking.question import Question, ask
+from autograders.engine.asking.quiz_question import ask_quiz
+from autograders.engine.asking.reference import Reference, namespace_of
+from autograders.engine.asking.remote import Student
+from autograders.engine.isolation.limits import Limits
+from autograders.engine.isolation.session import RunnableCell, SandboxSlot, Session
+from autograders.engine.repair.rebuild import Rebuilt, is_untouched, rebuild
 from autograders.engine.student_fault import Unanswerable
 from autograders.engine.verdict import CaseResult, NotebookResult, QuestionResult, Verdict
 from course_lib.workbook.percent import Cell

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograders.engine.limits import Limits
+from autograders.engine.asking.question import questions_of
+from autograders.engine.isolation.limits import Limits
+from autograders.engine.isolation.session import SandboxSlot
+from autograders.engine.isolation.supply import SandboxSupply
 from autograders.engine.notebook_grading import NotebookGrader
 from autograders.engine.provenance import provenance
-from autograders.engine.question import questions_of
-from autograders.engine.session import SandboxSlot
 from autograders.engine.submission import Submission
-from autograders.engine.supply import SandboxSupply
 from autograders.engine.verdict import NotebookResult, SubmissionResult
 from course_lib.workbook import source_notebooks
 

@@ -1780,7 +1780,11 @@ axes.set_xticks(channels, channels)
 axes.yaxis.set_major_locator(plt.LogLocator(subs=(1, 2, 5)))
 axes.yaxis.set_major_formatter("{x:g}")
 axes.minorticks_off()
-axes.set(title=f"3x3 convolution, 28x28, one thread of\n{cpu}", xlabel="channels in and out", ylabel="time, ms (lower quartile)")
+axes.set(
+    title=f"3x3 convolution, 28x28, one thread of\n{cpu}",
+    xlabel="channels in and out",
+    ylabel="time, ms (lower quartile)",
+)
 axes.legend(fontsize=8)
 plt.show()
 saved = times["   its product"][-1] / times["   its 16 products"][-1]

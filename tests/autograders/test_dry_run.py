@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from autograders.dry_run import dry_run
-from autograders.engine.comparison import close, that
-from autograders.engine.question import question
+from autograders.engine.asking.comparison import close, that
+from autograders.engine.asking.question import question
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from autograders.engine.inputs import Inputs
-from autograders.engine.question import Cases, questions_of
-from autograders.engine.reference import LocalAsker
-from autograders.engine.remote import Student
+from autograders.engine.asking.inputs import Inputs
+from autograders.engine.asking.question import Cases, questions_of
+from autograders.engine.asking.reference import LocalAsker
+from autograders.engine.asking.remote import Student
 from autograders.engine.verdict import Verdict
 from autograders.question_trial import QuestionTrial, released_stubs
 from autograders.trial import read_answers

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from autograders.engine.limits import Limits
-from autograders.engine.question import question
+from autograders.engine.asking.question import question
+from autograders.engine.isolation.limits import Limits
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.engine.verdict import Verdict

@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from autograders.engine.intake import read_submissions
-from autograders.engine.limits import MB, Limits
-from autograders.engine.sandbox import SandboxMissing, require_sandbox
+from autograders.engine.intake.take_in import read_submissions
+from autograders.engine.isolation.limits import MB, Limits
+from autograders.engine.isolation.sandbox import SandboxMissing, require_sandbox
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.exploits import target
 from autograders.exploits.transplant import movable, moved

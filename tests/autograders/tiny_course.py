@@ -59,8 +59,8 @@ assert thrice(1) == 3
 '''
 
 QUESTIONS = """\
-from autograders.engine.comparison import equal
-from autograders.engine.question import question
+from autograders.engine.asking.comparison import equal
+from autograders.engine.asking.question import question
 
 
 @question("double")

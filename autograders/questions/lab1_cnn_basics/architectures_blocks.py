@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from autograders.engine.comparison import close, equal, raises, unchanged
-from autograders.engine.inputs import Inputs
-from autograders.engine.question import Cases, question
-from autograders.engine.reference import Reference
-from autograders.engine.remote import Student
+from autograders.engine.asking.comparison import close, equal, raises, unchanged
+from autograders.engine.asking.inputs import Inputs
+from autograders.engine.asking.question import Cases, question
+from autograders.engine.asking.reference import Reference
+from autograders.engine.asking.remote import Student
 from autograders.questions.lab1_cnn_basics.architectures_modules import compare, lively, made
 from course_lib.models.torchvision_blocks import (
     torchvision_basic_block,

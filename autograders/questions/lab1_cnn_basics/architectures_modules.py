@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograders.engine.comparison import close, that
-from autograders.engine.inputs import Inputs
-from autograders.engine.remote import RemoteObject
+from autograders.engine.asking.comparison import close, that
+from autograders.engine.asking.inputs import Inputs
+from autograders.engine.asking.remote import RemoteObject
 
 __all__ = ["compare", "lively", "loaded", "made"]
 

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from autograders.engine.comparison import equal, parts, raises
-from autograders.engine.inputs import Inputs
-from autograders.engine.question import Cases, question
-from autograders.engine.reference import Reference
-from autograders.engine.remote import Student
+from autograders.engine.asking.comparison import equal, parts, raises
+from autograders.engine.asking.inputs import Inputs
+from autograders.engine.asking.question import Cases, question
+from autograders.engine.asking.reference import Reference
+from autograders.engine.asking.remote import Student
 
 __all__ = ["QUESTIONS"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograders.engine.comparison import close, equal, raises, that
-from autograders.engine.inputs import Inputs
-from autograders.engine.question import Cases, question
-from autograders.engine.reference import Reference
-from autograders.engine.remote import Student
+from autograders.engine.asking.comparison import close, equal, raises, that
+from autograders.engine.asking.inputs import Inputs
+from autograders.engine.asking.question import Cases, question
+from autograders.engine.asking.reference import Reference
+from autograders.engine.asking.remote import Student
 from autograders.questions.lab1_cnn_basics.tensor_memory import call_watched
 
 __all__ = ["QUESTIONS"]

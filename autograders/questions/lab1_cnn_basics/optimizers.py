@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from autograders.engine.comparison import close, parts, unchanged
-from autograders.engine.inputs import Inputs
-from autograders.engine.question import Cases, question
-from autograders.engine.reference import Reference
-from autograders.engine.remote import Student
+from autograders.engine.asking.comparison import close, parts, unchanged
+from autograders.engine.asking.inputs import Inputs
+from autograders.engine.asking.question import Cases, question
+from autograders.engine.asking.reference import Reference
+from autograders.engine.asking.remote import Student
 
 __all__ = ["QUESTIONS"]
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from autograders.engine.comparison import close
-from autograders.engine.inputs import Inputs
-from autograders.engine.question import Cases, question
-from autograders.engine.reference import Reference
-from autograders.engine.remote import Student
+from autograders.engine.asking.comparison import close
+from autograders.engine.asking.inputs import Inputs
+from autograders.engine.asking.question import Cases, question
+from autograders.engine.asking.reference import Reference
+from autograders.engine.asking.remote import Student
 
 __all__ = ["QUESTIONS"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from autograders.engine.comparison import that
-from autograders.engine.remote import RemoteObject, Student
+from autograders.engine.asking.comparison import that
+from autograders.engine.asking.remote import RemoteObject, Student
 
 __all__ = ["call_watched"]
 

@@ -8,11 +8,11 @@ import re
 import torch
 from torch import Tensor
 
-from autograders.engine.comparison import close, equal, parts, that, unchanged
-from autograders.engine.inputs import Inputs
-from autograders.engine.question import Cases, question
-from autograders.engine.reference import Reference
-from autograders.engine.remote import Student
+from autograders.engine.asking.comparison import close, equal, parts, that, unchanged
+from autograders.engine.asking.inputs import Inputs
+from autograders.engine.asking.question import Cases, question
+from autograders.engine.asking.reference import Reference
+from autograders.engine.asking.remote import Student
 
 __all__ = ["QUESTIONS"]
 

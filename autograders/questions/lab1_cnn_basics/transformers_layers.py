@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograders.engine.comparison import close, parts, that, unchanged
-from autograders.engine.inputs import Inputs
-from autograders.engine.question import Cases, question
-from autograders.engine.reference import Reference
-from autograders.engine.remote import RemoteObject, Student
+from autograders.engine.asking.comparison import close, parts, that, unchanged
+from autograders.engine.asking.inputs import Inputs
+from autograders.engine.asking.question import Cases, question
+from autograders.engine.asking.reference import Reference
+from autograders.engine.asking.remote import RemoteObject, Student
 
 __all__ = ["QUESTIONS"]
 

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograders.engine.comparison import close, that
-from autograders.engine.inputs import Inputs
-from autograders.engine.native_question import NativeKernel, native_question
-from autograders.engine.question import Cases
-from autograders.engine.reference import Reference
+from autograders.engine.asking.comparison import close, that
+from autograders.engine.asking.inputs import Inputs
+from autograders.engine.asking.native_question import NativeKernel, native_question
+from autograders.engine.asking.question import Cases
+from autograders.engine.asking.reference import Reference
 from course_lib.sparse import CSR
 
 __all__ = ["QUESTIONS"]

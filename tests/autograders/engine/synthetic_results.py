@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from autograders.engine.gradebook import BookMark
-from autograders.engine.marks import auto_marks
+from autograders.engine.records.gradebook import BookMark
+from autograders.engine.records.marks import auto_marks
 from autograders.engine.verdict import CaseResult, CellRun, NotebookResult, QuestionResult, SubmissionResult, Verdict
 from course_lib.workbook.source import source_notebooks
 

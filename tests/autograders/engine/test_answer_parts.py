@@ -6,11 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from autograders.engine import comparison
-from autograders.engine.comparison import close, parts
-from autograders.engine.question import Cases
-from autograders.engine.reference import LocalAsker
-from autograders.engine.remote import Student
+from autograders.engine.asking import comparison
+from autograders.engine.asking.comparison import close, parts
+from autograders.engine.asking.question import Cases
+from autograders.engine.asking.reference import LocalAsker
+from autograders.engine.asking.remote import Student
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import Verdict
 

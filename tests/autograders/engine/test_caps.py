@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from autograders.engine import caps
-from autograders.engine.caps import CgroupV1, CgroupV2, NoCaps, SystemdScope
-from autograders.engine.limits import Limits
+from autograders.engine.isolation import caps
+from autograders.engine.isolation.caps import CgroupV1, CgroupV2, NoCaps, SystemdScope
+from autograders.engine.isolation.limits import Limits
 
 LIMITS = Limits(memory=80_000_000, processes=20)
 HUNGRY = "x = []\nwhile True: x.append(bytearray(10_000_000))"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograders.engine.evidence import DamagedEvidence, from_json, to_json
+from autograders.engine.records.evidence import DamagedEvidence, from_json, to_json
 from autograders.engine.verdict import CaseResult, CellRun, NotebookResult, QuestionResult, SubmissionResult, Verdict
 
 any_text = st.text(st.characters(), max_size=8)  # with lone surrogates, which a submitted file can bring

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograders.engine.export import FORMATS, export
-from autograders.engine.spreadsheet import csv_text
-from autograders.engine.writer import Writer
+from autograders.engine.records.export import FORMATS, export
+from autograders.engine.records.spreadsheet import csv_text
+from autograders.engine.records.writer import Writer
 from course_lib.errors import CourseError
 from tests.autograders.engine.synthetic_results import LAB, synthetic_result, tiny_sources
 

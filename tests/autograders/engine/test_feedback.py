@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograders.engine.harmless import harmless_markdown, literal_markdown, one_line, terminal_text, text_only
+from autograders.engine.records.harmless import harmless_markdown, literal_markdown, one_line, terminal_text, text_only
+from autograders.engine.records.writer import Writer
 from autograders.engine.verdict import CaseResult, CellRun, QuestionResult, Verdict
-from autograders.engine.writer import Writer
 from tests.autograders.engine.synthetic_results import LAB, ROOT, png, synthetic_result, tiny_sources
 
 HOSTILE = [

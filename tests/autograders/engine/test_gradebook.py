@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from autograders.engine.gradebook import LabGradebook
-from autograders.engine.marks import AutoMark, auto_marks
+from autograders.engine.records.gradebook import LabGradebook
+from autograders.engine.records.marks import AutoMark, auto_marks
+from autograders.engine.records.writer import Writer
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
-from autograders.engine.writer import Writer
 from course_lib.errors import CourseError
 from course_lib.workbook.nbgrader_settings import nbgrader_settings
 from course_lib.workbook.release import write_sources

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograders.engine.helper_cells import Helper, OwnCode, find_helpers, own_statements
-from autograders.engine.python_names import compiles, names_of
+from autograders.engine.repair.helper_cells import Helper, OwnCode, find_helpers, own_statements
+from autograders.engine.repair.python_names import compiles, names_of
 
 
 @pytest.mark.parametrize(

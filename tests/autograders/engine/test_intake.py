@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from autograders.engine.intake import IntakeLimits, read_submissions
+from autograders.engine.intake.take_in import IntakeLimits, read_submissions
 from course_lib.errors import CourseError
 from tests.autograders.engine.small_course import LAB, NOTEBOOKS, SUMS, WORDS, student, worked
 from tests.autograders.engine.test_intake_fuzz import zipped

@@ -11,8 +11,8 @@ import zipfile
 
 import pytest
 
-from autograders.engine.intake import read_submissions
-from autograders.engine.rebuild import rebuild
+from autograders.engine.intake.take_in import read_submissions
+from autograders.engine.repair.rebuild import rebuild
 from autograders.engine.submission import Submission
 from course_lib.errors import CourseError
 from tests.autograders.engine.small_course import ANSWERS, LAB, NOTEBOOKS, SECRET, SUMS, sums, worked

@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from autograders.engine.inside import wire
-from autograders.engine.inside.zygote import REPORT
-from autograders.engine.kernel import Kernel
-from autograders.engine.limits import Limits
+from autograders.engine.isolation.inside import wire
+from autograders.engine.isolation.inside.zygote import REPORT
+from autograders.engine.isolation.kernel import Kernel
+from autograders.engine.isolation.limits import Limits
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import CellRun, Verdict
 

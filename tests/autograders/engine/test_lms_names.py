@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograders.engine.gradescope_roster import submitters
-from autograders.engine.lms_names import Owned, is_lms_folder, own_name, owner_of
-from autograders.engine.student_names import safe_name, safe_names
+from autograders.engine.intake.gradescope_roster import submitters
+from autograders.engine.intake.lms_names import Owned, is_lms_folder, own_name, owner_of
+from autograders.engine.intake.student_names import safe_name, safe_names
 
 
 @pytest.mark.parametrize(

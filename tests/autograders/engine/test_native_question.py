@@ -7,12 +7,12 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from autograders.engine.comparison import close
-from autograders.engine.inside import wire
-from autograders.engine.native_question import native_question
-from autograders.engine.question import ask
-from autograders.engine.reference import LocalAsker
-from autograders.engine.remote import Student
+from autograders.engine.asking.comparison import close
+from autograders.engine.asking.native_question import native_question
+from autograders.engine.asking.question import ask
+from autograders.engine.asking.reference import LocalAsker
+from autograders.engine.asking.remote import Student
+from autograders.engine.isolation.inside import wire
 from autograders.engine.verdict import Verdict
 from course_lib import native
 

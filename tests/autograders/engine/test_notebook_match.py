@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograders.engine.intake_limits import IntakeLimits
-from autograders.engine.notebook_match import NamedFile, match_notebooks, notebook_stem
+from autograders.engine.intake.limits import IntakeLimits
+from autograders.engine.intake.notebook_match import NamedFile, match_notebooks, notebook_stem
 from tests.autograders.engine.small_course import NOTEBOOKS, SUMS, WORDS, student, worked
 
 CELLS = {SUMS: {"add", "twice", "check_add"}, WORDS: {"join", "check_join"}}

@@ -7,12 +7,12 @@ import math
 import pytest
 import torch
 
-from autograders.engine.comparison import close, equal, raises, that, unchanged
-from autograders.engine.inside import wire
-from autograders.engine.question import ask, question
-from autograders.engine.quiz_question import ask_quiz
-from autograders.engine.reference import LocalAsker, Reference
-from autograders.engine.remote import Student
+from autograders.engine.asking.comparison import close, equal, raises, that, unchanged
+from autograders.engine.asking.question import ask, question
+from autograders.engine.asking.quiz_question import ask_quiz
+from autograders.engine.asking.reference import LocalAsker, Reference
+from autograders.engine.asking.remote import Student
+from autograders.engine.isolation.inside import wire
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
 from course_lib.workbook.quizzes import Statement

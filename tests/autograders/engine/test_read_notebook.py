@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograders.engine.bounded_json import RefusedJson, parse_json
-from autograders.engine.intake_limits import IntakeLimits
-from autograders.engine.read_notebook import ReadNotebook, read_notebook
-from autograders.engine.text_decoding import decode
+from autograders.engine.intake.bounded_json import RefusedJson, parse_json
+from autograders.engine.intake.limits import IntakeLimits
+from autograders.engine.intake.read_notebook import ReadNotebook, read_notebook
+from autograders.engine.intake.text_decoding import decode
 
 JSON = st.recursive(
     st.none()

@@ -9,8 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograders.engine.rebuild import Helper, is_untouched, rebuild
-from autograders.engine.released import released
+from autograders.engine.repair.rebuild import Helper, is_untouched, rebuild
+from autograders.engine.repair.released import released
 from course_lib.workbook.percent import read_percent
 from course_lib.workbook.quizzes import read_quizzes
 from course_lib.workbook.source import SourceNotebook

@@ -13,12 +13,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from autograders.engine.class_table import ClassTable
-from autograders.engine.report import class_table, report_html, write_report
-from autograders.engine.report_figures import histogram, pass_rates, share_bar
+from autograders.engine.records.class_table import ClassTable
+from autograders.engine.records.report import class_table, report_html, write_report
+from autograders.engine.records.report_figures import histogram, pass_rates, share_bar
+from autograders.engine.records.workspace import Workspace
+from autograders.engine.records.writer import Writer
 from autograders.engine.verdict import Verdict
-from autograders.engine.workspace import Workspace
-from autograders.engine.writer import Writer
 from course_lib.errors import CourseError
 from tests.autograders.engine.synthetic_results import (
     LAB,

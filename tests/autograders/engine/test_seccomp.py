@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from autograders.engine import seccomp
+from autograders.engine.isolation import seccomp
 
 ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from autograders.engine.records.writer import Writer
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
-from autograders.engine.writer import Writer
 from course_lib.errors import CourseError
 from tests.autograders.engine.synthetic_results import LAB, synthetic_result, tiny_sources
 from tests.autograders.engine.written import check_class, check_written, in_child

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograders.engine.intake_limits import IntakeLimits
-from autograders.engine.listing import RefusedFile
-from autograders.engine.zip_intake import RefusedZip, list_zip
+from autograders.engine.intake.limits import IntakeLimits
+from autograders.engine.intake.listing import RefusedFile
+from autograders.engine.intake.zips import RefusedZip, list_zip
 from tests.autograders.engine.test_intake_fuzz import zipped
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from autograders.engine.writer import Writer
+from autograders.engine.records.writer import Writer
 from tests.autograders.engine.synthetic_results import LAB
 
 

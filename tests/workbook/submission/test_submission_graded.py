@@ -19,12 +19,12 @@ class TestAgainstGrading:
 
     @pytest.fixture(autouse=True)
     def engine(self):
-        pytest.importorskip("autograders.engine.intake")
+        pytest.importorskip("autograders.engine.intake.take_in")
 
     @pytest.mark.parametrize("name", [None, "ada", "Zoë_9", "s123_456_7", "submission_12"])
     @pytest.mark.parametrize("how", ["zip", "folder of zips", "moodle", "canvas", "gradescope"])
     def test_is_taken_without_a_word(self, student, tmp_path, name, how):
-        from autograders.engine.intake import read_submissions
+        from autograders.engine.intake.take_in import read_submissions
 
         submission = gather(answered(student), "lab1")
         path = destination(None, LAB, name, force=False)
@@ -49,7 +49,7 @@ class TestAgainstGrading:
     @given(st.text(alphabet="abZ09_.@-é", min_size=1, max_size=12))
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
     def test_an_accepted_name_is_the_one_that_is_graded(self, student, name):
-        from autograders.engine.intake import read_submissions
+        from autograders.engine.intake.take_in import read_submissions
 
         try:
             archive = pack(gather(student, "lab1"), name)
@@ -60,7 +60,7 @@ class TestAgainstGrading:
         assert taken.student == name and list(taken.files) == ["1a_sums"]
 
     def test_outputs_that_shrink_like_a_bomb(self, student):
-        from autograders.engine.intake import read_submissions
+        from autograders.engine.intake.take_in import read_submissions
 
         edit(notebook_of(student), lambda notebook: notebook["metadata"].update(filler="0" * 3 * 2**20))
         (student / "x.zip").write_bytes(pack(gather(student, "lab1")))
@@ -68,7 +68,7 @@ class TestAgainstGrading:
         assert taken.problems == () and taken.files
 
     def test_limits_are_those_of_grading(self):
-        from autograders.engine.intake_limits import IntakeLimits
+        from autograders.engine.intake.limits import IntakeLimits
         from course_lib.workbook import completeness, student_notebook, submission, submission_zip
 
         limits = IntakeLimits()
@@ -78,7 +78,7 @@ class TestAgainstGrading:
         assert limits.zip_ratio > submission_zip.HIGHEST_RATIO
 
     def test_too_many_values_are_told_as_grading_would(self):
-        from autograders.engine.read_notebook import read_notebook
+        from autograders.engine.intake.read_notebook import read_notebook
         from course_lib.workbook.student_notebook import UnreadableNotebook, read_student_notebook
 
         for count, is_read in ((900_000, True), (1_000_001, False)):

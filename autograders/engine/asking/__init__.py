@@ -1,0 +1,1 @@
+"""Questions, their cases and comparisons, and the reference they are held against."""

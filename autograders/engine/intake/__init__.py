@@ -1,0 +1,1 @@
+"""What was handed in becomes submissions: folders, zips, names, notebooks of any state."""

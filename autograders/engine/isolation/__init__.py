@@ -1,0 +1,1 @@
+"""A process that can reach nothing: bubblewrap, seccomp, caps, and the talk with the kernel inside it."""

@@ -1,0 +1,177 @@
+"""One student's notebook in a sandbox: its cells run once, questions follow, and a dead kernel is replaced.
+
+A cell that kills, hangs or floods its kernel is run once and left out when the kernel is made anew, so that it costs
+its own question and no other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from autograders.engine.isolation.kernel import Kernel
+from autograders.engine.isolation.sandbox import Sandbox
+from autograders.engine.isolation.supply import SandboxSupply
+from autograders.engine.student_fault import StudentFault, Unanswerable
+from autograders.engine.verdict import CellRun, Verdict
+
+__all__ = ["RunnableCell", "SandboxSlot", "Session"]
+
+TIME_IS_UP = "The time for the whole submission was used up before this."
+
+
+@dataclass(frozen=True)
+class RunnableCell:
+    """Source to run. `ours`: a set-up cell of the course, which must not fail."""
+
+    id: str
+    source: str
+    ours: bool = False
+
+
+class SandboxSlot:
+    """The sandbox that a submission's notebooks share, one kernel each; a fresh one after a kernel has died."""
+
+    def __init__(self, supply: SandboxSupply, seconds: float) -> None:
+        self.supply = supply
+        self.deadline = time.monotonic() + seconds
+        self._sandbox: Sandbox | None = None
+
+    @property
+    def seconds_left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def fork(self) -> Kernel:
+        """Raises Unanswerable when the grader cannot have a sandbox."""
+        for _ in range(2):
+            if self._sandbox is None:
+                started = time.monotonic()
+                self._sandbox = self.supply.take()
+                self.deadline += time.monotonic() - started  # waiting for us is not the student's time
+            with contextlib.suppress(StudentFault):  # another notebook of this student may have killed it
+                return Kernel(self._sandbox)
+            self.discard()
+        raise Unanswerable("two sandboxes in a row ended before a kernel was forked")
+
+    def discard(self) -> None:
+        if self._sandbox:
+            self._sandbox.close()
+            self._sandbox = None
+
+
+class Session:
+    """The kernel of one notebook. `ask` makes it an Asker for `remote.Student`."""
+
+    def __init__(self, slot: SandboxSlot, cells: list[RunnableCell]) -> None:
+        self.slot, self.cells = slot, cells
+        self.runs: dict[str, CellRun] = {}
+        self._deadly: set[str] = set()
+        self._kernel: Kernel | None = None
+        self._second: Session | None = None
+        self._limits = slot.supply.limits
+
+    def run_cells(self) -> None:
+        """Run every cell; afterwards `runs` holds what became of each. Raises Unanswerable if a cell of ours fails."""
+        while self._kernel is None:
+            if self.slot.seconds_left <= 0:
+                self._give_up()
+                return
+            self._start()
+
+    def allow(self, seconds: float) -> None:
+        """Make sure of a kernel and give what is asked next this much time, within the submission's."""
+        self.run_cells()
+        if self._kernel:
+            self._kernel.allow(min(seconds, self.slot.seconds_left))
+
+    def ask(self, request: bytes) -> bytes:
+        with self._alive() as kernel:
+            return kernel.ask(request)
+
+    def execute(self, source: str, identifier: str) -> CellRun:
+        """Run one more cell, within the limit of a cell."""
+        self.allow(self._limits.cell)
+        with self._alive() as kernel:
+            return kernel.execute(source, identifier)
+
+    def second(self) -> Session:
+        """The same cells once more, in a sandbox of its own; one for this session, and gone with it."""
+        if self._second is None:
+            self._second = Session(SandboxSlot(self.slot.supply, max(self.slot.seconds_left, 0.1)), self.cells)
+        return self._second
+
+    @contextlib.contextmanager
+    def elsewhere(self, seconds: float) -> Iterator[Session]:
+        """A process in a sandbox of its own that has run no cell; `seconds` of wall time for what it is asked."""
+        slot = SandboxSlot(self.slot.supply, max(self.slot.seconds_left, 0.1))
+        other, until = Session(slot, []), slot.deadline
+        try:
+            other.allow(seconds)
+            yield other
+        finally:
+            self.slot.deadline += slot.deadline - until  # waiting for our sandbox is not the student's time
+            other.close()
+            slot.discard()
+
+    def end(self) -> None:
+        """Close the kernel for good, and what `second` made."""
+        self.close()
+        if self._second:
+            self._second.end()
+            self._second.slot.discard()
+            self._second = None
+
+    def close(self) -> None:
+        """Close the kernel; what is asked next gets a fresh one."""
+        if self._kernel:
+            self._kernel.close()
+            self._kernel = None
+
+    @contextlib.contextmanager
+    def _alive(self) -> Iterator[Kernel]:
+        if self._kernel is None:
+            raise StudentFault(Verdict.TIMEOUT, TIME_IS_UP, ends_kernel=True)
+        try:
+            yield self._kernel
+        except StudentFault as fault:
+            if fault.ends_kernel:
+                self._lose_kernel()
+            raise
+
+    def _start(self) -> None:
+        kernel = self.slot.fork()
+        for cell in self.cells:
+            if cell.id in self._deadly:
+                continue
+            kernel.allow(min(self._limits.setup if cell.ours else self._limits.cell, max(self.slot.seconds_left, 0.1)))
+            try:
+                run = kernel.execute(cell.source, cell.id)
+            except StudentFault as fault:
+                kernel.close()
+                self.slot.discard()
+                self._note_death(cell, fault)
+                return
+            if cell.ours and run.verdict is not Verdict.RIGHT:
+                kernel.close()
+                raise Unanswerable(f"the course's own cell {cell.id!r} failed: {run.error.strip()[-300:]}")
+            self.runs.setdefault(cell.id, run)
+        self._kernel = kernel
+
+    def _note_death(self, cell: RunnableCell, fault: StudentFault) -> None:
+        if cell.ours and self.slot.seconds_left <= 0:
+            return  # not the cell's fault: the student's earlier work has used the time up
+        if cell.ours:
+            raise Unanswerable(f"the course's own cell {cell.id!r}: {fault.message}")
+        self._deadly.add(cell.id)
+        self.runs[cell.id] = CellRun(cell.id, fault.verdict, error=fault.message)
+
+    def _lose_kernel(self) -> None:
+        self.close()
+        self.slot.discard()  # what the kernel left running goes with it
+
+    def _give_up(self) -> None:
+        for cell in self.cells:
+            if not cell.ours:
+                self.runs.setdefault(cell.id, CellRun(cell.id, Verdict.TIMEOUT, error=TIME_IS_UP))

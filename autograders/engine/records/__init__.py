@@ -1,0 +1,1 @@
+"""What is kept of a grading: gradebook, evidence, feedback, reports, exports."""

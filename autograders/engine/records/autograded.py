@@ -1,0 +1,100 @@
+"""The notebook that staff and students see after grading: our own, with the student's answers and what came of them."""
+
+from __future__ import annotations
+
+import base64
+import copy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from autograders.engine.records.case_report import case_report, quiz_report
+from autograders.engine.records.harmless import harmless_markdown, literal_markdown, terminal_text, text_only
+from autograders.engine.verdict import CellRun, NotebookResult, Verdict
+from course_lib.workbook.expand import CHECK_PREFIX
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from course_lib.workbook.source import SourceNotebook
+
+__all__ = ["autograded_notebook"]
+
+LONGEST_SOURCE = 60_000
+LONGEST_OUTPUT = 20_000
+MOST_IMAGES, LARGEST_IMAGE = 4, 1_000_000  # feedback carries them all
+PNG = b"\x89PNG\r\n\x1a\n"
+NO_ANSWER = "# The submitted notebook has no answer here."
+
+
+def autograded_notebook(
+    released: NotebookNode,
+    source: SourceNotebook,
+    result: NotebookResult,
+    problems: tuple[str, ...] = (),
+) -> NotebookNode:
+    """Put one student's answers and results into the released notebook `released` (see `student_version`).
+
+    problems  of the whole submission; they stand at the top with the notebook's own.
+
+    Nothing of the student's is HTML or JavaScript: answers are code, texts are made harmless, outputs are plain text,
+    PNG images and tracebacks.
+    """
+    from nbformat.v4 import new_output
+
+    notebook = copy.deepcopy(released)
+    runs = {run.id: run for run in result.cells}
+    reports = _reports(source, result)
+    for cell in notebook.cells:
+        if cell.id in reports:
+            cell.outputs = [new_output("stream", name="stdout", text=reports[cell.id] + "\n")]
+        elif not cell.metadata.get("nbgrader", {}).get("solution"):
+            continue
+        elif cell.cell_type == "markdown":
+            cell.source = harmless_markdown(result.texts.get(cell.id, ""))
+        else:
+            cell.source = text_only(result.answers.get(cell.id, ""), LONGEST_SOURCE) or NO_ANSWER
+            cell.outputs = list(_outputs(runs[cell.id])) if cell.id in runs else []
+    notes = [*problems, *result.problems, *result.repairs]
+    if notes:
+        notebook.cells.insert(0, _notes_cell(notes))
+    return notebook
+
+
+def _reports(source: SourceNotebook, result: NotebookResult) -> dict[str, str]:
+    """Check cell id -> what it prints."""
+    questions = {question.id: question for question in result.questions}
+    reports = {}
+    for cell in source.cells:
+        if cell.kind == "check":
+            reports[f"{CHECK_PREFIX}{cell.id}"] = case_report(questions.get(cell.id))
+        elif cell.kind == "quiz":
+            report = quiz_report(questions.get(cell.id), source.quizzes.get(cell.id, ()))
+            reports[f"{CHECK_PREFIX}{cell.id}"] = report
+    return reports
+
+
+def _outputs(run: CellRun) -> Iterator[Any]:
+    from nbformat.v4 import new_output
+
+    if run.text:
+        yield new_output("stream", name="stdout", text=terminal_text(run.text, LONGEST_OUTPUT))
+    for image in run.images[:MOST_IMAGES]:
+        if image.startswith(PNG) and len(image) <= LARGEST_IMAGE:
+            data = {"image/png": base64.b64encode(image).decode("ascii"), "text/plain": "<image>"}
+            yield new_output("display_data", data=data, metadata={"image/png": {"alt": "Output of this cell"}})
+    if run.error:
+        trace = terminal_text(run.error, LONGEST_OUTPUT)
+        name = text_only(run.error.strip().rpartition("\n")[2].partition(":")[0], 80)
+        yield new_output("error", ename=name, evalue="", traceback=trace.split("\n"))
+    elif run.verdict is not Verdict.RIGHT:
+        yield new_output("stream", name="stderr", text=f"This cell was stopped: {run.verdict}.\n")
+
+
+def _notes_cell(notes: list[str]) -> NotebookNode:
+    from nbformat.v4 import new_markdown_cell
+
+    lines = [f"- {literal_markdown(note)}" for note in notes[:50]]
+    if len(notes) > 50:
+        lines.append(f"- and {len(notes) - 50} more")
+    text = "**Notes from grading**\n\n" + "\n".join(lines)
+    return new_markdown_cell(text, id="grading_notes", metadata={"editable": False, "deletable": False})

@@ -1,0 +1,130 @@
+"""A submitted file -> the student's answers and nothing else of it: everything around them is the course's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from autograders.engine.intake.limits import IntakeLimits
+from autograders.engine.intake.read_notebook import ReadNotebook, read_notebook
+from autograders.engine.repair.answer_pieces import Answer, OwnCells, join_code, join_text
+from autograders.engine.repair.cell_match import CellMatch, match_cells
+from autograders.engine.repair.cell_repairs import structure_repairs
+from autograders.engine.repair.helper_cells import Helper, OwnCode, find_helpers, own_statements
+from autograders.engine.repair.released import KnownCell, Released, release_text, released, same_text
+from course_lib.workbook.percent import Cell
+from course_lib.workbook.source import SourceNotebook
+
+__all__ = ["Helper", "Rebuilt", "is_untouched", "rebuild"]
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What one submitted notebook brings to grading.
+
+    answers   exercise or quiz id -> the student's code, "" when there is none. Every id of the source is a key.
+    texts     question id -> the student's markdown, "" when there is none.
+    helpers   code of the student's own that answers need, in the order of the file.
+    repairs   sentences: what was put right.
+    problems  sentences: what could not be read.
+    """
+
+    answers: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    helpers: tuple[Helper, ...] = ()
+    repairs: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def rebuild(source: SourceNotebook, raw: bytes, limits: IntakeLimits | None = None) -> Rebuilt:
+    """Take the answers out of a submitted file. Never raises for any bytes.
+
+    Text of an answer is always the student's: whole cells of the file, joined by line ends where a cell was split.
+    """
+    ours = released(source)
+    read = read_notebook(raw, limits)
+    if not read.cells:
+        answers, texts = _by_kind(ours, {})
+        problems = read.problems or ("The notebook has no cells.",)
+        return Rebuilt(answers, texts, repairs=read.repairs, problems=problems)
+    match = match_cells(read.cells, ours)
+    found, own = _answers(ours, match)
+    helpers = list(_helpers(ours, match, found, own))
+    repairs = [
+        *read.repairs,
+        *_other_notebook(source, read),
+        *structure_repairs(ours, match, found),
+        *(f"{_title(known)} {clause}." for known in ours.answers for clause in found[known.id].repairs),
+        *_helper_repair([name for _, name in helpers]),
+    ]
+    answers, texts = _by_kind(ours, found)
+    return Rebuilt(answers, texts, tuple(helper for helper, _ in helpers), tuple(repairs), read.problems)
+
+
+def is_untouched(source_cell: Cell, text: str) -> bool:
+    """Whether nothing was written: `text` is blank, or up to whitespace what students got for this exercise, quiz or
+    question.
+    """
+    source = source_cell.source
+    if source_cell.kind == "question":  # students get its prompt in a cell of its own
+        source = ""
+    cell_type = "markdown" if source_cell.is_markdown else "code"
+    return not text.strip() or same_text(text, release_text(source, cell_type, solution=True))
+
+
+def _answers(ours: Released, match: CellMatch) -> tuple[dict[str, Answer], OwnCells]:
+    own = OwnCells(match.own)
+    found = {}
+    for known in ours.answers:
+        if known.cell_type == "code":
+            found[known.id] = join_code(known, match.of(known), own)
+        else:
+            prompt = match.named.get(f"{known.id}_prompt", [])
+            found[known.id] = join_text(known, match.of(known), prompt, own)
+    return found, own
+
+
+def _by_kind(ours: Released, found: dict[str, Answer]) -> tuple[dict[str, str], dict[str, str]]:
+    answers: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    for known in ours.answers:
+        kept = answers if known.cell_type == "code" else texts
+        kept[known.id] = found[known.id].source if known.id in found else ""
+    return answers, texts
+
+
+def _helpers(ours: Released, match: CellMatch, found: dict[str, Answer], own: OwnCells) -> Iterator[tuple[Helper, str]]:
+    used = {position for answer in found.values() for position in answer.used}
+    codes = [
+        OwnCode(cell.position, cell.source) for cell in match.own if cell.kind == "code" and cell.position not in used
+    ]
+    for known in ours.cells:
+        if known.cell_type == "code" and not known.is_answer:
+            for cell in match.of(known):
+                if not known.is_unaltered(cell.source):
+                    codes.append(OwnCode(cell.position, own_statements(cell.source, known.source)))
+    code_answers = {
+        known.id: (found[known.id].position, found[known.id].source)
+        for known in ours.answers
+        if known.cell_type == "code" and not known.is_untouched(found[known.id].source)
+    }
+    return find_helpers(codes, code_answers, ours.graded_names)
+
+
+def _helper_repair(names: list[str]) -> list[str]:
+    if not names:
+        return []
+    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:5]]
+    shown += ["more"] if len(names) > 5 else []
+    pieces = "a piece" if len(names) == 1 else f"{len(names)} pieces"
+    return [f"Of the student's own code {pieces} had to be taken along: answers need {', '.join(shown)}."]
+
+
+def _other_notebook(source: SourceNotebook, read: ReadNotebook) -> list[str]:
+    if read.notebook_id in ("", source.id):
+        return []
+    return [f"The file calls itself another notebook; it was read as {source.id}."]
+
+
+def _title(known: KnownCell) -> str:
+    return f"The answer to {known.id}"
