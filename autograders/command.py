@@ -15,6 +15,7 @@ from autograders.engine.records.workspace import Workspace, default_workspace
 from course_lib.command_line import run
 from course_lib.course_root import course_root
 from course_lib.errors import CourseError
+from course_lib.progress.outline import find_lab
 from course_lib.workbook import source_notebooks
 
 __all__ = ["main"]
@@ -128,12 +129,7 @@ def _dry_run(root: Path, lab: str, seed: int) -> None:
 
 
 def _lab(root: Path, name: str) -> str:
-    """The folder's name for `lab1`, `1` or the whole name."""
-    labs = sorted(path.name for path in (root / "solutions").glob("lab*") if path.is_dir())
-    found = [lab for lab in labs if name in (lab, lab.partition("_")[0], lab.partition("_")[0].removeprefix("lab"))]
-    if len(found) != 1:
-        raise CourseError(f"there is no lab {name!r}; there are {', '.join(labs)}")
-    return found[0]
+    return find_lab(name, sorted(path.name for path in (root / "solutions").glob("lab*") if path.is_dir()))
 
 
 def _workspace(chosen: Path | None, root: Path) -> Path:

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from autograders.engine.class_run import ClassRun, Skipped
+from autograders.engine.class_run import ClassRun
 from autograders.engine.records.evidence import from_json, to_json
 from autograders.engine.records.writer import Change, Writer
 from autograders.engine.verdict import SubmissionResult, Verdict
@@ -30,7 +30,8 @@ def grade_class(run: ClassRun, console: Console, *, ask: bool = True) -> bool:
     console.print(f"{len(students)} submissions of {run.settings.lab}, {run.jobs} at a time; {escape(sandbox)}")
     if run.settings.unsafe:
         console.print("[bold red]Without a sandbox, a submission can read and change whatever you can.[/]")
-    skipped, tally = Skipped(), _Tally()
+    skipped: list[str] = []
+    tally = _Tally()
     sources = source_notebooks(run.settings.root)
     with (
         Writer(run.workspace.root, run.settings.lab, sources) as writer,
@@ -44,14 +45,14 @@ def grade_class(run: ClassRun, console: Console, *, ask: bool = True) -> bool:
                 else:
                     writer.write(result)
                     tally.add(result)
-                advance(result, console, len(skipped.students))
+                advance(result, console, len(skipped))
         if run.regrade:
             _show_changes(proposed.changes, console)
             if proposed.changes and ask and not typer.confirm("Enter these marks?", default=False):
                 console.print("Nothing was changed.")
                 return True
             proposed.enter(writer, tally)
-    tally.show(console, len(skipped.students), run)
+    tally.show(console, len(skipped), run)
     return not tally.faults
 
 

@@ -59,7 +59,7 @@ class QuestionTrial:
     def ask(self, entry: Question, namespace: dict[str, Any], seed: int) -> QuestionResult:
         """Put a hidden question to what `namespace` made."""
         student = Student(LocalAsker(namespace))
-        return ask(entry, self.points[entry.exercise], student, self.reference, seed)[0]
+        return ask(entry, self.points[entry.exercise], student, self.reference, seed)
 
 
 def released_stubs(root: Path, notebook: SourceNotebook) -> dict[str, str]:

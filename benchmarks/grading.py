@@ -105,15 +105,42 @@ def time_stock(place: Path, count: int) -> Timing:
 
 
 def time_ours(place: Path, count: int, jobs: int) -> Timing:
+    from autograders.synthetic_class import Expected
+
     honest_class(place, place / "honest", count)
-    return timed(grade_command(place / "honest", place / "honest_workspace", jobs), cwd=course_root())
+    workspace = place / "honest_workspace"
+    timing = timed(grade_command(place / "honest", workspace, jobs), cwd=course_root())
+    whole = Expected("solution", automatic_points())
+    require_marks(workspace, {path.name: whole for path in (place / "honest").iterdir()})
+    return timing
+
+
+def automatic_points() -> float:
+    """What exercises and quizzes of the lab are worth together."""
+    notebooks = [notebook for notebook in source_notebooks(course_root()).values() if notebook.lab == LAB]
+    return sum(float(cell.points or 0) for book in notebooks for cell in book.text.of_kind("check", "quiz"))
 
 
 def time_mixed(place: Path, count: int, jobs: int) -> Timing:
     from autograders.synthetic_class import make_class
 
-    make_class(place / "mixed", count, 0, course_root(), LAB)
-    return timed(grade_command(place / "mixed", place / "mixed_workspace", jobs), cwd=course_root())
+    expected = make_class(place / "mixed", count, 0, course_root(), LAB)
+    workspace = place / "mixed_workspace"
+    timing = timed(grade_command(place / "mixed" / "submissions", workspace, jobs), cwd=course_root())
+    require_marks(workspace, {entry.names["folder"]: entry for entry in expected.values()})
+    return timing
+
+
+def require_marks(workspace: Path, expected: dict[str, Any]) -> None:
+    """Raises RuntimeError unless everybody has evidence, and the score that their work is worth."""
+    from autograders.engine.records.evidence import from_json
+    from autograders.engine.records.workspace import Workspace
+
+    place = Workspace(workspace, LAB)
+    for student, entry in expected.items():
+        score = from_json(place.evidence(student).read_bytes()).score
+        if not entry.allows(score):
+            raise RuntimeError(f"{student} ({entry.kind}: {entry.what}) got {score:g}, which is not what it is worth")
 
 
 def honest_class(place: Path, submissions: Path, count: int, folder: str = "") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from autograders.engine.intake.take_in import read_submissions
@@ -20,14 +20,7 @@ from autograders.engine.verdict import SubmissionResult
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 
-__all__ = ["ClassRun", "Skipped", "class_seed"]
-
-
-@dataclass
-class Skipped:
-    """Students whose marks stand: the same files were graded before."""
-
-    students: list[str] = field(default_factory=list)
+__all__ = ["ClassRun", "class_seed"]
 
 
 @dataclass(frozen=True)
@@ -58,14 +51,17 @@ class ClassRun:
         """Names of those to grade; reads every submission once, keeping none."""
         return [submission.student for submission in self._read()]
 
-    def results(self, writer: Writer, skipped: Skipped) -> Iterator[SubmissionResult]:
-        """Grade what is not done yet. The caller gives the results to `writer`; only `submitted/` is written here."""
+    def results(self, writer: Writer, skipped: list[str]) -> Iterator[SubmissionResult]:
+        """Grade what is not done yet. The caller gives the results to `writer`; only `submitted/` is written here.
+
+        skipped  filled with the students whose marks stand: the same files were graded before.
+        """
         yield from graded(self._to_do(writer, skipped), self.settings, jobs=self.jobs, cluster=self.cluster)
 
-    def _to_do(self, writer: Writer, skipped: Skipped) -> Iterator[Submission]:
+    def _to_do(self, writer: Writer, skipped: list[str]) -> Iterator[Submission]:
         for submission in self._read():
             if not self.regrade and writer.done(submission.student) == submission.sha256:
-                skipped.students.append(submission.student)
+                skipped.append(submission.student)
                 continue
             self._keep(submission)
             yield submission

@@ -102,9 +102,9 @@ class NotebookGrader:
         session.allow((question.seconds if question else None) or self.limits.question)
         student = Student(session)
         if cell.kind == "quiz":
-            result, _ = ask_quiz(cell.id, points, self.source.quizzes[cell.id], student)
+            result = ask_quiz(cell.id, points, self.source.quizzes[cell.id], student)
         else:
-            result, _ = ask(question, points, student, self.reference, seed)
+            result = ask(question, points, student, self.reference, seed)
         return result
 
     def _fault(self, cell: Cell, message: str) -> QuestionResult:

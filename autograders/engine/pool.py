@@ -81,10 +81,13 @@ def _client(jobs: int, cluster: str | None) -> Iterator[Any]:
     from distributed.security import Security
 
     logging.getLogger("distributed").setLevel(logging.ERROR)  # its news are for those who run a cluster
-    # a scheduler that is not paid attention to would spread tasks' inputs over the disk and restart slow workers
-    quiet = {"distributed.worker.daemon": True, "distributed.comm.timeouts.connect": "60s"}
+    options = {
+        "distributed.worker.daemon": True,
+        "distributed.comm.timeouts.connect": "60s",
+        "distributed.admin.low-level-log-length": 0,  # logs of the last messages keep whole submissions in memory
+    }
     with contextlib.ExitStack() as opened:
-        opened.enter_context(dask.config.set(quiet))
+        opened.enter_context(dask.config.set(options))
         if cluster is None:
             # other users of this machine must not be able to give our workers code to run
             place = opened.enter_context(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,15 +57,26 @@ def patch_profile(network: Network, patches: int, end: int, in_place: bool = Tru
     )
 
 
-def draw_patch_memory(network: Network, board: Board, patches: int, end: int, in_place: bool, ends: list[int]) -> bytes:
-    """A PNG: memory of every layer, and peak and overhead for every end of the stage at this number of patches."""
+def draw_patch_memory(
+    network: Network,
+    board: Board,
+    patches: int,
+    end: int,
+    in_place: bool,
+    ends: list[int],
+    profile: Callable[[Network, int, int, bool], PatchProfile] = patch_profile,
+) -> bytes:
+    """A PNG: memory of every layer, and peak and overhead for every end of the stage at this number of patches.
+
+    profile  `patch_profile`, or a function that remembers what it returned.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.4, 3.9), dpi=90, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.5, 1])
     possible = [each for each in ends if min(network.shapes[each][:2]) >= patches]
-    profiles = {each: patch_profile(network, patches, each, in_place) for each in possible}
+    profiles = {each: profile(network, patches, each, in_place) for each in possible}
     _draw_layers(left, network, board, profiles[end], patches, end)
     _draw_ends(right, board, profiles, end)
     buffer = io.BytesIO()
@@ -117,19 +130,20 @@ def patch_memory(network: Network | None = None, board: Board = BOARDS[3], most_
     import ipywidgets as widgets
 
     network = network or describe_mobilenet_v2()
+    profile = functools.cache(patch_profile)  # a redraw needs one for every end of the stage
     ends = [end for end in stage_ends(network) if end <= most_layers]
     small = min(min(network.shapes[end][:2]) for end in ends)
     settings = {"continuous_update": False, "style": {"description_width": "initial"}}
     patches = widgets.IntSlider(
         description="patches per side", min=1, max=min(8, small), value=min(4, small), **settings
     )
-    start = min(ends, key=lambda end: (patch_profile(network, patches.value, end).patched.max(), end))
+    start = min(ends, key=lambda end: (profile(network, patches.value, end, True).patched.max(), end))
     stage = widgets.SelectionSlider(description="layers in the stage", options=ends, value=start, **settings)
     in_place = widgets.Checkbox(description="depthwise in place", value=True)
     view = widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start", max_width="100%"))
 
     def redraw(_: object = None) -> None:
-        view.value = draw_patch_memory(network, board, patches.value, stage.value, in_place.value, ends)
+        view.value = draw_patch_memory(network, board, patches.value, stage.value, in_place.value, ends, profile)
 
     for control in (patches, stage, in_place):
         control.observe(redraw, "value")

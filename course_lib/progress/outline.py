@@ -75,7 +75,7 @@ def find_lab(name: str, folders: Sequence[str]) -> str:
         short = folder.partition("_")[0]
         if plain in (folder, short, short.removeprefix("lab")):
             return folder
-    raise CourseError(f"there is no lab {name!r}; there are {', '.join(folders) or 'none in labs/'}")
+    raise CourseError(f"there is no lab {name!r}; there are {', '.join(folders) or 'none'}")
 
 
 def _lab(entry: dict[str, Any]) -> LabOutline:

@@ -67,7 +67,6 @@ class Cases:
     """`case` of a question: collects what became of each."""
 
     results: list[CaseResult] = field(default_factory=list)
-    stopped: StudentFault | None = None
 
     @contextmanager
     def __call__(self, name: str, *, weight: float = 1.0) -> Iterator[None]:
@@ -80,15 +79,13 @@ class Cases:
                 verdict, message = Verdict.FAULT, "The case compared nothing."
         except StudentFault as fault:
             verdict, message = fault.verdict, fault.message
-            if fault.ends_kernel:
-                self.stopped = fault
         except Exception as error:  # the question itself is broken, or the grader is
             verdict, message = Verdict.FAULT, f"{type(error).__name__}: {error}"
         self.results.append(CaseResult(name, verdict, message, time.monotonic() - started, weight))
 
 
-def ask(entry: Question, points: float, student: Any, reference: Any, seed: int) -> tuple[QuestionResult, bool]:
-    """Put one question. Returns its result and whether the student's process can answer further ones."""
+def ask(entry: Question, points: float, student: Any, reference: Any, seed: int) -> QuestionResult:
+    """Put one question; whatever the student's process does, there is a result."""
     cases = Cases()
     if entry.without:
         student = student.without(*entry.without)
@@ -98,4 +95,4 @@ def ask(entry: Question, points: float, student: Any, reference: Any, seed: int)
         cases.results.append(CaseResult("the question itself", Verdict.FAULT, f"{type(error).__name__}: {error}"))
     if not cases.results:
         cases.results.append(CaseResult("the question itself", Verdict.FAULT, "The question states no case."))
-    return QuestionResult(entry.exercise, points, tuple(cases.results)), cases.stopped is None
+    return QuestionResult(entry.exercise, points, tuple(cases.results))

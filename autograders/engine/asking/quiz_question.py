@@ -13,23 +13,20 @@ from course_lib.workbook.quizzes import Statement
 __all__ = ["ask_quiz"]
 
 
-def ask_quiz(quiz: str, points: float, statements: tuple[Statement, ...], student: Any) -> tuple[QuestionResult, bool]:
-    """One case for each statement; the share is (right - wrong judgements) / statements, at least 0.
-
-    Returns the result and whether the student's process can answer further questions.
-    """
+def ask_quiz(quiz: str, points: float, statements: tuple[Statement, ...], student: Any) -> QuestionResult:
+    """One case for each statement; the share is (right - wrong judgements) / statements, at least 0."""
     try:
         answer = student.value(quiz)
         chosen = chosen_letters(quiz, answer, "".join(entry.letter for entry in statements))
     except StudentFault as fault:
-        return _unjudged(quiz, points, fault.verdict, fault.message), not fault.ends_kernel
+        return _unjudged(quiz, points, fault.verdict, fault.message)
     except CheckFailed:
-        return _unjudged(quiz, points, Verdict.WRONG, "The answer is not a set of the statements' letters."), True
+        return _unjudged(quiz, points, Verdict.WRONG, "The answer is not a set of the statements' letters.")
     if chosen is None:
-        return _unjudged(quiz, points, Verdict.MISSING, "Not answered yet."), True
+        return _unjudged(quiz, points, Verdict.MISSING, "Not answered yet.")
     cases = tuple(_judge(entry, chosen) for entry in statements)
     balance = sum(1 if case.verdict is Verdict.RIGHT else -1 for case in cases)
-    return QuestionResult(quiz, points, cases, share=max(balance, 0) / len(cases)), True
+    return QuestionResult(quiz, points, cases, share=max(balance, 0) / len(cases))
 
 
 def _judge(entry: Statement, chosen: set[str]) -> CaseResult:

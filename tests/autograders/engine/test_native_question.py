@@ -50,7 +50,7 @@ def twice(kernel, reference, rng, case):
 
 
 def put(asker):
-    return ask(twice, 4.0, Student(asker), None, 0)[0]
+    return ask(twice, 4.0, Student(asker), None, 0)
 
 
 def verdicts(result):
@@ -121,7 +121,7 @@ def test_a_slow_kernel_is_found_slow():
             kernel.faster_than(NAIVE, 1.5, (3,), (32,), args)
 
     for source, verdict in ((NAIVE, Verdict.WRONG), (TWICE, Verdict.RIGHT)):
-        [case] = ask(quick, 1.0, Student(LocalAsker({"twice": source})), None, 0)[0].cases
+        [case] = ask(quick, 1.0, Student(LocalAsker({"twice": source})), None, 0).cases
         assert case.verdict is verdict
 
 
