@@ -23,7 +23,7 @@ doctor: $(LAB)  ## say what this computer has for the course and what it lacks
 	@$(COURSE) doctor $(ARGS)
 
 test: $(TEST)  ## run every test, notebooks executed and graded included
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(TEST)  ## formatting, lint, labs/ equal to what solutions/ builds, syllabus
 	.venv/bin/python -m ruff format --check .

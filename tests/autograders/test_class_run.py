@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from autograders.command import main
 from tests.autograders import tiny_course
 from tests.autograders.engine.needs import needs_sandbox
-from tests.autograders.tiny_course import LAB, NOTEBOOK, course, hand_in, notebook
+from tests.autograders.tiny_course import LAB, NOTEBOOK, course, environment, hand_in, notebook
 
 pytestmark = [needs_sandbox, pytest.mark.slow]
 
@@ -70,6 +72,24 @@ def test_everybody_gets_their_marks(graded):
     workspace, done = graded
     assert marks(workspace) == EXPECTED
     assert "Graded 6" in done.stdout and "bubblewrap" in done.stdout
+
+
+def test_what_a_student_packs_is_graded(root, tmp_path):
+    student = tmp_path / "student"
+    shutil.copytree(root / "labs", student / "labs")
+    for name in ("pyproject.toml", "course_lib"):
+        (student / name).symlink_to(root / name)
+    hand_in(student / "labs", LAB, notebook(root, {"thrice": THRICE, "why": "Because it is a sum."}))
+    packed = subprocess.run(
+        [sys.executable, "-m", "course_lib.cli", "submit", "lab9", "--student", "gil", "--yes"],
+        cwd=student, env=environment(student) | {"XDG_STATE_HOME": str(tmp_path / "state")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert packed.returncode == 0, packed.stdout + packed.stderr
+    [archive] = student.glob("*.zip")
+    done = course(root, "grade", "lab9", str(archive), "--workspace", str(tmp_path / "workspace"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert marks(tmp_path / "workspace") == {"gil": 3.0}
 
 
 def test_evidence_traces_every_mark(graded, submissions):
