@@ -26,7 +26,8 @@
 # **How it works.** In each exercise, replace `raise NotImplementedError(...)` by your code and run the check
 # below it. Some blocks are classes: write both `__init__` and `forward`. The library's networks take blocks as
 # arguments, `models.small_resnet(block=BasicBlock)`, so your own code then trains inside them. Every section
-# needs only the set-up cell and its own cells.
+# needs only the set-up cell and its own cells, except that section 4 also uses `BasicBlock` of section 3, and section 14
+# the blocks you wrote.
 #
 # Letters: $N$ images, $C$ channels, $H \times W$ positions, $K \times K$ filters, stride $S$. A MAC is one
 # multiplication and one addition. Feature maps are tensors `[N, C, H, W]`.
@@ -460,7 +461,8 @@ record("mobilenet_v2_time_over_folded", rows[0][2] / rows[0][3], low=0.9, high=4
 # $$y = \operatorname{ReLU}\big(F(x) + x\big).$$
 #
 # If a block has nothing to contribute, $F = 0$ is easy to learn, while the identity is not. And the gradient
-# has a way back that no layer can shrink: $\partial y / \partial x$ contains a 1. The **basic block** of
+# has a way back past the layers of $F$: the derivative of $F(x) + x$ contains a 1 (the last ReLU lets it pass wherever
+# $y > 0$). The **basic block** of
 # ResNet-18 and 34 has two 3x3 convolutions in $F$:
 #
 # $$x \to \text{conv } 3{\times}3, \text{stride } S \to \text{BN} \to \text{ReLU} \to \text{conv } 3{\times}3 \to \text{BN}
@@ -751,7 +753,7 @@ record(
 )
 
 # %% [markdown]
-# The bottleneck costs 17 times less and adds two activations. ResNeXt's costs the same as the bottleneck in
+# The bottleneck costs 17 times less and has one ReLU more. ResNeXt's costs the same as the bottleneck in
 # MACs, and on ImageNet it is more accurate: 77.6 against 76.1% for 50 layers (torchvision). In time it is no
 # cheaper: its grouped filters are thin, and few libraries are good at them.
 #
@@ -1020,8 +1022,8 @@ with checking.check("separable_cost"):
     )
 
 # %% [markdown]
-# Eight to nine times fewer MACs. How much less time? Five layers of MobileNetV1, each as a dense 3x3
-# convolution with its normalisation and as your separable pair.
+# Eight to nine times fewer MACs. How much less time? Five layers with the channels and output sizes of MobileNetV1 (all
+# with stride 1 here), each as a dense 3x3 convolution with its normalisation and as your separable pair.
 
 # %% experiment="separable_in_time" topics="depthwise_separable"
 layers = [(32, 64, 112), (64, 128, 56), (128, 256, 28), (256, 512, 14), (512, 512, 14)]
@@ -1127,7 +1129,8 @@ with checking.check("round_channels"):
 def scaled_macs(layers: list[tuple[int, int, int]], side: int, width: float = 1.0, resolution: float = 1.0) -> int:
     """MACs of depthwise separable 3x3 layers, one after the other, for one square image.
 
-    layers      (c_in, c_out, stride) of each, before scaling; stride n positions -> ceil(n / stride).
+    layers      (c_in, c_out, stride) of each, before scaling; a stride turns n positions into
+                ceil(n / stride).
     side        height and width of the first layer's input, before scaling.
     width       multiplies all channels, also those of the first input: round(width * channels), at least 1.
     resolution  multiplies the side: round(resolution * side).
@@ -1693,7 +1696,7 @@ with checking.check("channel_shuffle"):
     checking.raises(ValueError, lambda: channel_shuffle(x, 5), "channel_shuffle of 12 channels, 5 groups")
 
 # %% [markdown]
-# **Who hears of whom?** Two or three 1x1 convolutions in four groups, with and without your shuffle in
+# **Who hears of whom?** One or two 1x1 convolutions in four groups, the two with and without your shuffle in
 # between. Dark: an output channel that depends on an input channel.
 
 # %% experiment="groups_and_shuffle" topics="channel_shuffle"
@@ -1751,9 +1754,9 @@ print("ShuffleNet 1x, million MACs by groups: " + ", ".join(f"{g}: {value:.0f}" 
 # ### Exercise: efficiency_counts
 #
 # A dense layer is a 1x1 convolution at one position, and global average pooling a way to get there: a kernel
-# of 0 stands for it in the table. It has no weights and no MACs, keeps the channels, and leaves one position;
-# its output counts in the peak as any layer's input does, but as an activation only what layers with weights
-# put out.
+# of 0 stands for it in the table. It has no weights and no MACs, keeps the channels, and leaves one position. In the
+# peak it counts like every layer, with its input and its output; it adds nothing to the activations, which are only
+# what layers with weights put out.
 
 
 # %% exercise="efficiency_counts" topics="efficiency_counts"
@@ -1928,7 +1931,7 @@ plt.show()
 rate = {name: macs / seconds for name, (macs, seconds, *_) in rows.items()}
 eight_bit = measure.energy(rows["MobileNetV2"][3], numbers="int8", weights_in="sram_1mb", activations_in="sram_1mb")
 print(f"MobileNetV2, all in float32 and DRAM: {rows['MobileNetV2'][2]}")
-print(f"MobileNetV2 in int8, all in 1 MB of SRAM: {eight_bit}")
+print(f"MobileNetV2 in int8, every access at the price of a 1 MB SRAM (its weights alone are 3.5 MB): {eight_bit}")
 record("resnet18_rate_over_mobilenet_v2_rate", rate["ResNet-18"] / rate["MobileNetV2"], low=1, high=20)
 record("resnet50_over_mobilenet_v2_macs", rows["ResNet-50"][0] / rows["MobileNetV2"][0], low=13.5, high=13.7)
 record("resnet50_over_mobilenet_v2_time", rows["ResNet-50"][1] / rows["MobileNetV2"][1], low=1, high=13)

@@ -36,7 +36,8 @@
 # | $h,\ d_k$ | heads, and numbers per head: $d_k = d / h$ |
 # | $q, k, v$ | query, key and value of a token; $Q, K, V$ one row for each token |
 #
-# A batch of sequences is a tensor `[N, L, d]`. **In every mask of this notebook `True` means: may be seen.**
+# A batch of sequences is a tensor `[N, L, d]`. **In every bool mask of this notebook `True` means: may be
+# seen.** (Only the block of section 7 hands on a mask of numbers that are added to the scores: 0 may be seen, $-\infty$ not.)
 
 # %% tags=["parameters"]
 profile = "fast"
@@ -83,8 +84,8 @@ def merge_pair(tokens: list[int], pair: tuple[int, int], new: int) -> list[int]:
 #   before the window does not exist.
 #
 # A transformer keeps all tokens and lets each look at all others: no bottleneck, no window, all positions at
-# once. What does that buy? Two tests. On the left, four small models of similar size read Python source for
-# the same number of steps. On the right, they learn to **copy**: a random string, then the same string again;
+# once. What does that buy? Two tests. On the left, three small models of similar size read Python source for
+# the same number of steps, beside a table of byte pairs. On the right, they learn to **copy**: a random string, then the same string again;
 # only the second half counts. The chance of guessing a letter is 1 in 16.
 
 # %% experiment="before_transformers" topics="pre_transformer"
@@ -176,8 +177,8 @@ record("copied_by_cnn_16", copied["1-D CNN"][2], low=0, high=0.3)
 # %% [markdown]
 # On text, at this budget, **the transformer comes last**. What predicts the next byte of source code is mostly the
 # last few bytes; the convolution looks there by construction and the LSTM by habit, while the transformer must
-# first learn where to look. A table of byte pairs, counted in one pass without any network, beats both it and the
-# LSTM. Larger transformers with far more text and steps have won in the end, which is why the field moved; the
+# first learn where to look. A table of byte pairs, counted in one pass over 2 million bytes (the networks read 0.1
+# million in their 100 steps), beats both it and the LSTM. Larger transformers with far more text and steps have won in the end, which is why the field moved; the
 # victory is not free.
 #
 # On copying it is the other way round. The transformer finds the letter by looking back exactly as far as the string is
@@ -190,7 +191,7 @@ record("copied_by_cnn_16", copied["1-D CNN"][2], low=0, high=0.3)
 #
 # A model reads whole numbers. One number for each byte needs no dictionary and makes long sequences; one for
 # each word makes short sequences, a huge table, and words it has never seen. **Byte-pair encoding** (Sennrich
-# et al., 2016) starts from bytes and lets the text decide. Repeat:
+# et al., 2016; here from bytes, as in GPT-2) lets the text decide. Repeat:
 #
 # 1. count every pair of neighbouring tokens (in `aaa` the pair `aa` counts twice);
 # 2. take the pair that occurs most often; of several, the one that occurs first in the text;
@@ -559,7 +560,7 @@ with checking.check("attention"):
         attend(q, k, v, mask)
 
 # %% [markdown]
-# **Why divide by $\sqrt{d_k}$?** If the numbers of $q$ and $k$ are independent with variance 1, their product is a sum of
+# **Why divide by $\sqrt{d_k}$?** If the numbers of $q$ and $k$ are independent with mean 0 and variance 1, their product is a sum of
 # $d_k$ terms and has variance $d_k$. Without the division, scores grow with the width of a head, and softmax turns large
 # scores into a single 1 and many zeros. Then almost nothing flows back: the slope of softmax is
 # $\partial W_i / \partial s_j = W_i(\delta_{ij} - W_j)$, with $\delta_{ij} = 1$ for $i = j$ and 0 elsewhere, which is 0
@@ -591,8 +592,8 @@ record("largest_weight_not_divided", curves["not divided"][-1][0], low=0.85, hig
 # divided, a wide head starts with its mind made up, at random, and little flows back to change it.
 #
 # **What do trained heads look at?** A small GPT has just learned to copy a string of eight letters (the task of section 1).
-# Choose a query in the second half. In which layer and head does it look eight letters back, plus one, at the letter it
-# must say next? Are there heads that do something else?
+# Choose a query in the second half. In which layer and head does it look seven letters back, at the letter that
+# followed this one in the first half and that it must say next? Are there heads that do something else?
 
 # %% demo="copying_heads" topics="attention"
 torch.manual_seed(nb.seed)
@@ -615,11 +616,11 @@ explore.attention_maps([layer[0] for layer in maps.values()], letters)
 # **heads**, each works on $d_k = d/h$ numbers of its own. Project, split, attend, join, project:
 #
 # $$q = x W_q^\top,\quad k = m W_k^\top,\quad v = m W_v^\top,\qquad
-#   \text{output} = [\text{head}_1, \dots, \text{head}_h]\, W_o^\top .$$
+#   \text{output} = [\text{head}_0, \dots, \text{head}_{h-1}]\, W_o^\top .$$
 #
 # $x$ are the tokens that ask and $m$ those that are asked; in self-attention they are the same. Head $j$ takes
-# the numbers $j d_k$ to $(j+1) d_k$ of every $q$, $k$ and $v$. The cost does not depend on $h$: the same
-# numbers are multiplied, in smaller groups.
+# the numbers $j d_k$ to $(j+1) d_k - 1$ of every $q$, $k$ and $v$. The number of multiplications does not depend on
+# $h$: the same numbers are multiplied, in smaller groups.
 #
 # **By hand.** $d = 4$, $h = 2$, $q = (1, 2, 3, 4)$: head 0 gets $(1, 2)$, head 1 gets $(3, 4)$. In memory
 # `[N, L, d]` is `[N, L, h, d_k]`, and attention wants `[N, h, L, d_k]`.
@@ -971,7 +972,10 @@ class Block(nn.Module):
         self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)  # of the first and of the second part
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x float [N, L, width] to the same shape; the mask is passed on to the attention."""
+        """x float [N, L, width] to the same shape.
+
+        mask  None, or float [L, L] that is added to the scores (0: may be seen, -inf: not); hand it on to the attention.
+        """
         ### BEGIN SOLUTION
         if self.pre_norm:
             y = self.norm_1(x)
@@ -1099,7 +1103,8 @@ record("post_norm_2_blocks", accuracy["post-norm"][0], low=0.8, high=1)
 # | **encoder-decoder** (T5) | source sees source; target sees itself, what was before it, and all of the source | produce a target from a source | *generative* tasks with an input: translation, summaries |
 #
 # In a batch, short sequences are filled up with **padding**. No token may see padding. What padding itself sees
-# does not matter, since its output is thrown away.
+# does not matter in the end; here its rows follow the same rule as all others, since a row without any key would make
+# softmax return NaN.
 #
 # **By hand.** Decoder, three tokens, the last is padding: rows `1 0 0`, `1 1 0`, `1 1 0`.
 #
@@ -1321,7 +1326,8 @@ record("dice_loss_encoder", sum(curves["encoder's mask"][-10:]) / 10, low=0, hig
 #   directions before it answers.
 # - **b**: An encoder such as BERT generates text well: one asks it for the next token again and again, as in
 #   training.
-# - **c**: With the causal mask, one pass over $L$ tokens trains $L$ predictions of the next token.
+# - **c**: With the causal mask, one pass over an input of $L$ tokens trains $L$ predictions, one at
+#   every place.
 # - **d**: A decoder can classify too: write the question into the prompt and compare the probabilities of the
 #   possible answers.
 # - **e**: In an encoder-decoder, the queries of the cross-attention come from the source, its keys and values
@@ -1686,15 +1692,15 @@ record("global_over_windows_time", seconds["global"][-1] / seconds["windows of 8
 # %% [markdown]
 # ## 11. Attention at linear cost
 #
-# Softmax needs all $L^2$ scores, because its sum stands under the fraction of each query. Replace
-# $\exp(q\cdot k)$ by a product of two functions and the order of multiplication becomes free (Katharopoulos et
+# Softmax needs all $L^2$ scores, because $\exp(q\cdot k)$ does not come apart into a factor of the query and one of
+# the key. Put $\phi(q)\cdot\phi(k)$ in its place, and the order of multiplication becomes free (Katharopoulos et
 # al., 2020). EfficientViT (Cai et al., 2023) takes ReLU, with $\phi(x) = \max(x, 0)$ number by number:
 #
 # $$o_i = \frac{\sum_j \phi(q_i)\cdot\phi(k_j)\; v_j}{\sum_j \phi(q_i)\cdot\phi(k_j)}
 #       = \frac{\phi(q_i)\,\big(\sum_j \phi(k_j)^\top v_j\big)}{\phi(q_i)\cdot\sum_j \phi(k_j)} .$$
 #
 # On the right, both sums over $j$ are the same for every query: a matrix $[d_k, d_v]$ and a vector $[d_k]$,
-# made once. That takes $L\,d_k d_v$ multiplications instead of $L^2 d_k$, and nothing of size $L^2$ is ever stored.
+# made once. That takes $2 L\,d_k d_v$ multiplications instead of $L^2 (d_k + d_v)$, and nothing of size $L^2$ is ever stored.
 #
 # **By hand.** $d_k = 1$, keys $1, 3$, values $0, 8$, query 2: sums $1\cdot0 + 3\cdot8 = 24$ and $1 + 3 = 4$,
 # output $48 / 8 = 6$. A query of 20 gives 6 too.
@@ -1838,14 +1844,14 @@ features = torch.randn(len(points), 64, generator=draw)
 padded = torch.zeros(len(per_window), fullest, 64)
 slots = torch.cat([torch.arange(int(count)) for count in per_window])
 padded[number.sort(stable=True).values, slots] = features[number.argsort(stable=True)]
-hidden = (torch.arange(fullest) < per_window[:, None])[:, None, None, :]
+real = (torch.arange(fullest) < per_window[:, None])[:, None, None, :]
 
 
 def four_heads(x: Tensor, mask: Tensor | None = None) -> Tensor:
     return F.scaled_dot_product_attention(*[x.unflatten(2, (4, 16)).transpose(1, 2)] * 3, mask)
 
 
-mask = hidden | (per_window == 0)[:, None, None, None]  # an empty window may see its padding: no row without keys
+mask = real | (per_window == 0)[:, None, None, None]  # an empty window may see its padding: no row without keys
 slots_used = {
     "windows, padded": len(per_window) * fullest,
     "equal groups": groups.index.numel(),
@@ -1892,7 +1898,7 @@ outputs = models.small_flatformer(cells=cells)(torch.ones(len(points), 1), point
 print(f"a FlatFormer of four such layers answers with {tuple(outputs.shape)} logits")
 
 # %% [markdown]
-# Padded windows compute on two or three empty places for every point; groups waste a single part of the last one. The price: a group
+# Padded windows compute on about two empty places for every point; groups waste at most a part of the last one. The price: a group
 # may straddle two windows, so it is not exactly a neighbourhood. The paper finds that this costs no accuracy, and
 # that the even work is what makes the GPU fast.
 
@@ -1929,8 +1935,8 @@ print(f"a FlatFormer of four such layers answers with {tuple(outputs.shape)} log
 # ### BEGIN SOLUTION
 # At this budget the recurrent and convolutional models have the lower loss on text, because most of what predicts a
 # byte lies a few bytes back, and they have that built in while a transformer must first learn to look there. On a
-# device that reads byte by byte, a GRU keeps one state of fixed size and does the same small work per byte; a
-# transformer must keep the keys and values of all bytes before, and its work per byte grows with them. So: GRU,
+# device that reads byte by byte, the LSTM (or a GRU) keeps a state of fixed size and does the same small work per byte; a
+# transformer must keep the keys and values of all bytes before, and its work per byte grows with them. So: LSTM,
 # or the convolution with a ring buffer of its field. The transformer becomes the right choice when the answer
 # depends on something far back that must be looked up exactly (the copying task, where the recurrent state is a
 # bottleneck), when there is far more data and training time (its loss keeps falling, and all positions train at
@@ -1949,7 +1955,7 @@ print(f"a FlatFormer of four such layers answers with {tuple(outputs.shape)} log
 #   [arXiv:1508.07909](https://arxiv.org/abs/1508.07909). Byte-pair encoding.
 # - Elhage et al.: *A Mathematical Framework for Transformer Circuits*, 2021,
 #   [transformer-circuits.pub](https://transformer-circuits.pub/2021/framework/index.html). What heads do, and
-#   why copying needs two layers.
+#   why induction heads (find the last occurrence, copy what followed) need two layers.
 # - Hendrycks, Gimpel: *Gaussian Error Linear Units*, 2016, [arXiv:1606.08415](https://arxiv.org/abs/1606.08415).
 # - Ba, Kiros, Hinton: *Layer Normalization*, 2016, [arXiv:1607.06450](https://arxiv.org/abs/1607.06450).
 # - Zhang, Sennrich: *Root Mean Square Layer Normalization*, NeurIPS 2019,

@@ -24,7 +24,8 @@
 # it allows longer training.
 #
 # **How it works.** In each exercise, replace `raise NotImplementedError(...)` by your code and run the check
-# below it. Every section needs only the set-up cell and its own cells.
+# below it. Every section needs only the set-up cell and its own cells; sections 4 and 5 also need your `nt_xent`
+# (section 3), and section 7 your functions of section 6.
 
 # %% tags=["parameters"]
 profile = "fast"
@@ -142,7 +143,7 @@ with checking.check("knn_predict"):
         knn_predict(bank, labels, query, 3, 2, 0.5)
 
 # %% [markdown]
-# Try it on `shapes`, scenes of ten figures in random colours, with 250 labels. Three representations: the
+# Try it on `shapes`, scenes that each show one of ten kinds of figures, in random colours, with 250 labels. Three representations: the
 # pixels themselves, a network with random weights, and, as the goal, a network that was trained with 4,000
 # labels. Guessing gets 10%.
 
@@ -173,7 +174,7 @@ record("knn_trained_features", scores["trained with 4,000 labels"][0], low=0.7)
 
 # %% [markdown]
 # In pixels the nearest scene is one of similar colours, which says nothing about the figure. The rest of the
-# notebook tries to get from the first two bars towards the third without its labels.
+# notebook tries to get from the first two representations towards the third without its labels.
 
 # %% [markdown]
 # ## 2. InfoNCE: find your partner
@@ -223,7 +224,7 @@ with checking.check("info_nce"):
         info_nce(q, k, 0.5),
         math.log(1 + math.exp(-2)),
         "info_nce(q, k, 0.5)",
-        hint="0.01: scale the vectors to length 1; 0.47: divide by the temperature; 0.25: mean, not sum",
+        hint="0.01: scale the vectors to length 1; 0.31: the temperature is missing; 0.47: divide by it, do not multiply; 0.25: mean, not sum",
     )
     checking.close(
         info_nce(q, k.flip(0), 0.5),
@@ -365,7 +366,7 @@ with checking.check("nt_xent"):
 # Then labels come in. Four ways to use them:
 # - a linear probe on a random encoder: what the layers give for nothing;
 # - a linear probe on the contrastive encoder, which stays as it is;
-# - the same layers trained from scratch, 200 steps, with the usual flips and shifts;
+# - the same layers trained from scratch, 200 steps (4,000 in the full profile), with the usual flips and shifts;
 # - the same from scratch, but on the random views that the contrastive encoder saw.
 
 # %% experiment="contrastive_pays" topics="contrastive"
@@ -449,8 +450,8 @@ record("contrastive_over_same_views_1000", contrastive[1000] - same_views[1000],
 record("twice_the_steps_over_contrastive_250", longer - contrastive[250], low=0.0, high=0.2)
 
 # %% [markdown]
-# Three lessons, one of them sobering. Without a label, seconds of training more than doubled what a linear classifier
-# can read, and its nearest scenes no longer simply share the colours. The probe beats the usual training at
+# Three lessons, one of them sobering. Without a label, seconds of training about doubled what a linear classifier
+# can read, and the encoder's nearest scenes no longer simply share the colours. The probe beats the usual training at
 # every number of labels here. But part of what the encoder learned is what the *views* say, that colour does
 # not matter, and a network trained from scratch on the same views profits from that as well: with twice the
 # steps (the star) it overtakes the probe. Compare methods at equal knowledge, not only at
@@ -586,8 +587,8 @@ record("partner_found_254_over_2_negatives", by_group[128][0] / by_group[2][0], 
 record("class_254_over_2_negatives", by_group[128][1] - by_group[2][1], low=-0.05, high=0.1)
 
 # %% [markdown]
-# The task itself, finding the partner, gains clearly from a low temperature, and a little from many negatives. The
-# class, which nobody asked for, moves by a few points at most. How good a network is at its self-made task and how useful it
+# The task itself, finding the partner, gains most from a temperature that is not high; more negatives help too, but here
+# no longer beyond 30. The class, which nobody asked for, moves by a few points at most. How good a network is at its self-made task and how useful it
 # is are two things; only the second one counts, and it needs labels to be measured.
 #
 # Large batches are how SimCLR got negatives (4,096 images and more). MoCo keeps the keys of earlier batches in
@@ -781,7 +782,7 @@ with checking.check("masked_loss"):
         masked_loss(guess, truth, hidden),
         2.0,
         "masked_loss(guess, truth, hidden)",
-        hint="65: the visible patch was counted; 1: divide by the number of hidden patches, not of all; 4: mean over P",
+        hint="65: that is the visible patch; 33.5: both patches were counted; 1: divide by the number of hidden patches, not of all; 4: mean over P",
     )
     checking.close(
         masked_loss(guess, truth, hidden, normalise=True),
@@ -1009,7 +1010,7 @@ record("masked_shapes_class", score, low=0.06, high=0.18)
 # %% [markdown]
 # The model explains nearly half of what varies in these scenes, colour and light, and knows nothing about the figures:
 # their outlines are a small part of the squared error, and come last. Pixels reward what fills the most pixels.
-# The contrastive encoder knew a third of the classes after a similar time, because somebody chose views that made
+# The contrastive encoder named the figure in more than a third of the scenes after a similar time, because somebody chose views that made
 # colour useless. More training helps (He et al. train 800 to 1,600 epochs), and so does fine-tuning: a masked
 # autoencoder is meant as a start for training, more than as a frozen encoder.
 

@@ -9,7 +9,7 @@
 # # Networks on microcontrollers
 #
 # A microcontroller costs a few euros, runs for months on a battery and sits in every thermostat, meter and
-# toy. Its memory is measured in kilobytes: a thousandth of a phone's and a millionth of a server's. What stops a
+# toy. Its memory is measured in kilobytes: a ten-thousandth of a phone's or less, and a millionth of a server's. What stops a
 # network there is seldom arithmetic. It is that two feature maps do not fit in memory at the same time.
 #
 # **You will be able to**
@@ -246,9 +246,9 @@ record("peak_bytes", alive.max(), low=1470 * KIB, high=1470 * KIB)
 # its size, that may slide up and down but not sideways. The peak of section 2 is a lower bound that cannot always be
 # reached, and finding the best placement is NP-hard.
 #
-# A simple rule does well (Pisarchyk and Lee, 2020): **the largest first, each as low as it fits**. Take the buffers
-# in order of size; put each at the lowest offset where it overlaps none of those already placed that share a step
-# with it. That may be a gap between two of them.
+# A simple rule does well: **the largest first, each as low as it fits** (after Pisarchyk and Lee, 2020, who take the
+# smallest gap that fits). Take the buffers in order of size; put each at the lowest offset where it overlaps none of
+# those already placed that share a step with it. That may be a gap between two of them.
 #
 # **By hand.** Buffers A (6 bytes, steps 0 to 1), B (4, steps 1 to 2), C (3, steps 2 to 3) and D (2, steps 0 to 2).
 #
@@ -332,9 +332,9 @@ with checking.check("place_buffers"):
     )
 
 # %% [markdown]
-# How good is the rule? Compare it with the same placement in the order in which buffers are first used, with the
-# library's planner, which searches (`mcu.arrange`), and with the lower bound: on random buffers, and on
-# MobileNetV2, drawn on the right.
+# How good is the rule? Compare it with a simpler one, which stacks the buffers in the order in which they are first
+# used and fills no gap, with the library's planner, which searches (`mcu.arrange`), and with the lower bound: on
+# random buffers, and on MobileNetV2, drawn on the right.
 
 # %% experiment="placement_quality" topics="mcu_memory"
 draw = np.random.default_rng(nb.seed)
@@ -374,7 +374,7 @@ arena = max(np.add(offsets, sizes))
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6), width_ratios=[1, 1.5])
 left.boxplot(measured, tick_labels=["order\nof use", "largest\nfirst", "search"], whis=(0, 100))
-left.set(title="60 sets of 20 random buffers", ylabel="arena over lower bound")
+left.set(title=f"{len(measured)} sets of 20 random buffers", ylabel="arena over lower bound")
 colours = plt.cm.tab20(np.arange(len(sizes)) % 20)
 for number, colour in enumerate(colours):
     box = (first[number] + 0.5, offsets[number] / KIB), last[number] - first[number] + 1, sizes[number] / KIB
@@ -396,8 +396,9 @@ record("search_over_bound", measured[:, 2].mean(), low=1, high=1.03)
 record("mobilenet_arena_over_bound", arena / plan.peak(), low=1, high=1)
 
 # %% [markdown]
-# For a network that is a chain with short cuts the lower bound is met: the arena is no problem any more, the
-# peak is. To lower it, layers must be computed differently.
+# For MobileNetV2, a chain with short cuts, the lower bound is met: the arena is no problem any more, the peak is. (The
+# rule can miss the bound even on a plain chain: try tensors of 10, 5, 6 and 10 bytes.) To lower the peak, layers must
+# be computed differently.
 
 # %% [markdown]
 # ## 4. Writing over the input
@@ -512,6 +513,8 @@ plt.show()
 # %% [markdown]
 # The second bar is the formula's number to the byte. In place is also no slower: the padded copy has no edges to
 # look after, so the loops over a window have no conditions in them.
+#
+# A depthwise layer of stride 2 can write over its input as well, since its output is smaller.
 #
 # On MobileNetV2 the peak falls less, from 1,470 to 1,372 KiB: the layer that decides is now a *pointwise* one,
 # 16 to 96 channels at 112 x 112, and that needs input and output. 1,372 KiB is also what MCUNetV2's authors
@@ -739,7 +742,7 @@ with checking.check("infer_by_patches"):
     )
 
 # %% [markdown]
-# Use it on a large image: eight to 64 patches, and the bytes that torch really holds.
+# Use it on a large image: one to 64 patches, and the bytes that torch really holds.
 
 # %% experiment="patches_in_torch" topics="patch_inference"
 chain = mcu.Chain((192, 192, 3)).conv(16, stride=2).conv(32).conv(24, stride=2).conv(32, stride=2)
@@ -823,7 +826,7 @@ try:
     left.invert_yaxis()
     for board, colour in zip(mcu.BOARDS[:2], ("#D55E00", "#009E73"), strict=True):
         left.axvline(board.sram / KIB, color=colour, linestyle="--", zorder=0, label=f"SRAM of {board.name}")
-    left.set(title="Bytes of the arena really written", xlabel="KiB")
+    left.set(title="High-water mark of the arena", xlabel="KiB")
     left.legend(fontsize=8, loc="lower right")
     places = np.arange(len(names))
     right.barh(places - 0.2, [100 * overhead for overhead in overheads], 0.4, label="MACs, counted")
@@ -1007,9 +1010,10 @@ record("overhead_ratio", found["as published", 4][1] / found["redistributed", 4]
 # with $M = s_x s_w / s_y$, which is no whole number. It is written as $M \approx m / 2^{r}$ with a 31-bit
 # integer $m$ (Jacob et al., 2018):
 #
-# $$q_y = \operatorname{clip}\!\Big(z_y + \Big\lfloor \frac{m \sum_i (q_{x,i} - z_x)\, q_{w,i} + 2^{r-1}}{2^{r}} \Big\rfloor\Big).$$
+# $$q_y = \operatorname{clip}\!\Big(z_y + \Big\lfloor \frac{m \big(b + \sum_i (q_{x,i} - z_x)\, q_{w,i}\big) + 2^{r-1}}{2^{r}} \Big\rfloor\Big).$$
 #
-# A multiplication, an addition, a shift: nothing that a processor without floating point lacks. And nothing that
+# The bias $b$ is a 32-bit integer in units of $s_x s_w$; clip keeps the result from $-128$ (after a ReLU, from $z_y$) to
+# 127. A multiplication, an addition, a shift: nothing that a processor without floating point lacks. And nothing that
 # rounds differently elsewhere: the C program must give the reference's integers *exactly*, whatever its loops
 # look like. (Lab 3 is about choosing $s$ and $z$ well. Here the library does it.)
 #
@@ -1076,7 +1080,8 @@ record("digits_float_accuracy", in_float, low=0.96, high=1)
 record("digits_int8_minus_float", in_int8 - in_float, low=-0.015, high=0.015)
 
 # %% [markdown]
-# A network that is right for almost every scan, in 13 KiB of flash and 10 KiB of SRAM.
+# A network that is right for almost every scan, with 13 KiB of constants in flash and an arena of 10 KiB in
+# SRAM; code and stack come on top.
 
 # %% [markdown]
 # ### What the generator's choices are worth
@@ -1177,8 +1182,8 @@ except native.NoCompiler as missing:
 # vectors. That is why TinyEngine keeps pixels' channels together (HWC) and copies a depthwise layer's channel into a
 # plane of its own. Vectors are no gift to every loop either: some of the depthwise versions can even run slower.
 #
-# No version wins everywhere. On a Cortex-M the ratios differ again: its dual 16-bit multiplication favours long dot
-# products, so CMSIS-NN uses im2col. A generator can try each choice on the board and keep the best for every single
+# No version wins everywhere. On a Cortex-M4 or M7 the ratios differ again: their dual 16-bit multiplication favours long
+# dot products, so CMSIS-NN uses im2col there. A generator can try each choice on the board and keep the best for every single
 # layer; an interpreter ships one.
 
 # %% [markdown]
@@ -1195,8 +1200,8 @@ except native.NoCompiler as missing:
 #
 # ### BEGIN SOLUTION
 # Flash first, since no schedule changes it: 1,694 KiB do not fit in 1,024. Three quarters of it is the layer for 1000
-# classes; a lock needs an embedding or a few classes, so that layer shrinks to a few KiB and some 440 KiB are left. SRAM:
-# 224 KiB in place is below 256 KiB on paper, but stack, camera buffer and the memory of radio or cryptography come on
+# classes; a lock needs an embedding or a few classes, so that layer shrinks to a few KiB (a few classes) or to 160 KiB
+# (an embedding of 128 numbers): 440 to 600 KiB are needed instead of 1,694. SRAM: 224 KiB in place is below 256 KiB on paper, but stack, camera buffer and the memory of radio or cryptography come on
 # top, so it fits without a margin. Patches bring it to 135 KiB for 7% more MACs and give the same integers, so accuracy
 # need not be tested again; redistribution or a lower resolution would help too but change the network, which then must
 # be trained and tested anew. Order: new last layer, in place (free), patches, and only then changes of the network. To

@@ -25,7 +25,8 @@
 #
 # **How it works.** A kernel is CUDA C++ in a Python text. In each exercise, replace `raise NotImplementedError(...)`,
 # inside the text, by your code and run the check below it. A kernel that crashes or never ends fails its check and
-# harms nothing else. Every section needs only the set-up cell and its own cells.
+# harms nothing else. Every section needs only the set-up cell and its own cells; section 5 also needs your kernel of
+# section 3, and section 6 both kernels.
 
 # %% tags=["parameters"]
 profile = "fast"
@@ -77,14 +78,14 @@ def random_layer(rows: int, width: int, density: float, batch: int, seed: int) -
 # $$A = \begin{pmatrix}2&0&0&1&0\\0&0&0&0&0\\0&3&0&0&4\\5&0&6&0&7\end{pmatrix}\qquad
 # \begin{array}{ll}\text{values}&2\;\;1\;\;3\;\;4\;\;5\;\;6\;\;7\\
 # \text{columns}&0\;\;3\;\;1\;\;4\;\;0\;\;2\;\;4\\
-# \text{row\_pointers}&0\;\;2\;\;2\;\;4\;\;7\end{array}$$
+# \mathtt{row\_pointers}&0\;\;2\;\;2\;\;4\;\;7\end{array}$$
 #
 # Row $r$ is `values[row_pointers[r]]` up to, not including, `values[row_pointers[r + 1]]`. There is one pointer
 # more than there are rows, so that the last row ends too. Row 1 is empty: its two pointers are equal.
 #
 # The layer of a network computes, for each sample $n$ of a batch and each output (row) $r$,
 #
-# $$\text{out}[n, r] = \max\Bigl(0,\ b[r] + \sum_{p\,=\,\text{row\_pointers}[r]}^{\text{row\_pointers}[r+1]-1}
+# $$\text{out}[n, r] = \max\Bigl(0,\ b[r] + \sum_{p\,=\,\mathtt{row\_pointers}[r]}^{\mathtt{row\_pointers}[r+1]-1}
 #    \text{values}[p]\cdot x[n,\ \text{columns}[p]]\Bigr),$$
 #
 # with bias $b$ and a ReLU: what `F.relu(F.linear(x, A, b))` computes with the zeros. In matrix words it is a
@@ -133,7 +134,7 @@ one_too_many = cuda.compile(row_lengths.replace("row < rows", "row <= rows"), "r
 print(cuda.check(one_too_many, 2, 4, (lengths, pointers, 7)))
 
 # %% [markdown]
-# The wrong version also prints the right lengths: its eighth thread reads and writes just past the arrays, where
+# The wrong version computes the right lengths, too: its eighth thread reads and writes just past the arrays, where
 # most of the time nothing breaks. A GPU says nothing about that. The watched run names the thread, the line and
 # the element.
 
@@ -233,13 +234,13 @@ record("sectors_per_value_by_thread", reads.sectors() / len(reads), low=0.6, hig
 # read has a sector to itself, of which it uses 4 bytes of 32. `x` is read wherever the columns say; that depends
 # on the matrix, not on you. `out` is perfect: neighbouring lanes write neighbouring rows of one sample.
 #
-# Caches soften this: the sector that a lane fetched holds its next seven values, and if it is still in the cache at
+# Caches soften this: the sector that a lane fetched holds up to seven of its next values, and if it is still in the cache at
 # the next step, it need not travel again. With thousands of rows in flight it often is not.
 
 # %% [markdown]
 # ## 4. Waiting for the longest row
 #
-# The lines of the picture get shorter from above to below: lanes whose row has ended do nothing while the warp
+# The lines of the picture get emptier from above to below: lanes whose row has ended do nothing while the warp
 # goes on for the longest one. If row $r$ has $\ell_r$ values, a warp of 32 rows takes $\max_r \ell_r$ steps, and of
 # its lanes on average only
 #
@@ -417,9 +418,10 @@ plt.show()
 record("sectors_thread_over_warp", sectors["a row per thread"] / sectors["a row per warp"], low=3)
 
 # %% [markdown]
-# Five steps of one warp each. The first kernel's lanes are a row apart and creep through their rows one value at a time.
-# The second kernel's warp reads one row, 32 neighbours in a step, and is done with it after a few steps. Four sectors
-# hold 32 floats; a row that does not begin at a multiple of 8 floats needs a fifth.
+# One warp each: the first five steps of the first kernel, and both steps that the second needs for its row. (The titles
+# count all elements of these steps, also those beyond the 240 drawn.) The first kernel's lanes are a row apart and
+# creep through their rows one value at a time. The second kernel's warp reads 32 neighbours in a step, and is done with
+# its row after two. Four sectors hold 32 floats; a row that does not begin at a multiple of 8 floats needs a fifth.
 
 # %% [markdown]
 # ## 6. What it buys, and what this machine can tell
@@ -456,8 +458,9 @@ record("moved_balanced_warp", moved["balanced, 10%", "a row per warp"], high=2)
 record("moved_sparse_warp", moved["balanced, 1%", "a row per warp"], low=1.5)
 
 # %% [markdown]
-# At 10% a row per warp wins on both counts. At 1% a row has about five values: 27 of 32 lanes have nothing to do, and
-# the row per thread is the better map for the lanes. No kernel is best for every matrix.
+# At 10% a row per warp moves six times fewer bytes. Its lanes are as busy as those of a row per thread where rows are
+# alike, and twice as busy where they are not. At 1% a row has about five values: 27 of 32 lanes have nothing to do,
+# and the row per thread is the better map for the lanes. No kernel is best for every matrix.
 #
 # Now time, on this machine. Four ways to compute one layer: torch's dense product, torch's own sparse product, and
 # your two kernels. Without a GPU your kernels run on the host runner, and then the numbers say this, no more:
@@ -562,7 +565,7 @@ record("row_per_thread_50_over_2_percent", times["a row per thread"][0] / times[
 #   shuffle functions.
 # - Bell, Garland: *Implementing Sparse Matrix-Vector Multiplication on Throughput-Oriented Processors*, SC 2009. The two
 #   index maps of this notebook, as "CSR scalar" and "CSR vector".
-# - Yang, Buluc, Owens: *Design Principles for Sparse Matrix Multiplication on the GPU*, Euro-Par 2018,
+# - Yang, Buluç, Owens: *Design Principles for Sparse Matrix Multiplication on the GPU*, Euro-Par 2018,
 #   [arXiv:1803.08601](https://arxiv.org/abs/1803.08601). Row splitting and merging.
 # - Gale, Zaharia, Young, Elsen: *Sparse GPU Kernels for Deep Learning*, SC 2020,
 #   [arXiv:2006.10901](https://arxiv.org/abs/2006.10901). Tiling and row swizzling for pruned networks.
