@@ -133,9 +133,14 @@ def _numbers(value: Any, what: str, hint: str) -> np.ndarray:
 
 
 def _plain(value: Any) -> Any:
-    """Tensors as arrays, also inside lists."""
+    """Tensors as arrays, also inside lists. TypeError for anything else than numbers.
+
+    NumPy would pad a list of texts to the longest one: a short list could ask for more memory than there is.
+    """
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if not isinstance(value, (bool, int, float, complex, np.number, np.bool_, np.ndarray, torch.Tensor)):
+        raise TypeError(f"{type(value).__name__} is no number")
     if not isinstance(value, torch.Tensor):
         return value
     dense = value.detach() if value.layout == torch.strided else value.detach().to_dense()
@@ -169,7 +174,7 @@ def _is_array(value: Any) -> bool:
 def _is_grid(value: Any) -> bool:
     """Whether nested lists of plain numbers form a table without ragged rows."""
     try:
-        return np.asarray(value).dtype.kind in "biuf" and all(isinstance(item, (int, float)) for item in _flat(value))
+        return all(isinstance(item, (int, float)) for item in _flat(value)) and np.asarray(value).dtype.kind in "biuf"
     except (TypeError, ValueError, RuntimeError):
         return False
 

@@ -14,13 +14,15 @@ import pytest
 import torch
 
 from autograders.engine.asking.inputs import Inputs
-from autograders.engine.asking.question import Cases, questions_of
+from autograders.engine.asking.question import Cases, ask, questions_of
 from autograders.engine.asking.reference import LocalAsker
 from autograders.engine.asking.remote import Student
+from autograders.engine.isolation.inside import wire
 from autograders.engine.verdict import Verdict
 from autograders.question_trial import QuestionTrial, released_stubs
 from autograders.trial import read_answers
 from course_lib.workbook import source_notebooks
+from tests.autograders.engine.fixed_reply import FixedReply
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = source_notebooks(ROOT)
@@ -35,6 +37,10 @@ ANSWERS = [
 ]
 FEW_SEEDS = range(100, 104)
 TRIVIAL_SHARE = 0.34
+REPLIES = [
+    None, True, -1, 1.0, "text", (), [[]], {"a": 1.0}, (1.0, ()), (1.0, (1.0, 2.0)), (None, None, {}), torch.zeros(0),
+    torch.ones(2, 3), (torch.ones(2), torch.ones(2)), wire.Handle(0, "Tensor"), [wire.Handle(0, "Module")] * 2,
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +78,15 @@ def test_a_lab_asks_about_existing_exercises_once():
         exercises = set().union(*(EXERCISES[name] for name, book in NOTEBOOKS.items() if book.lab == lab))
         assert questions.keys() <= exercises
     assert {name[:2] for name in ASKED} >= {"1a", "1b"}
+
+
+@pytest.mark.parametrize(("name", "exercise"), QUESTIONS)
+def test_whatever_is_replied_is_no_fault_of_the_question(name, exercise):
+    """Else a wrong answer could choose to be looked at by a person."""
+    for reply in REPLIES:
+        result = ask(entry(name, exercise), 1.0, Student(FixedReply(reply)), trial(name).reference, 0)
+        assert not result.is_fault, (reply, [case.message for case in result.cases])
+        assert result.score <= TRIVIAL_SHARE, reply
 
 
 @pytest.mark.parametrize("name", ASKED)

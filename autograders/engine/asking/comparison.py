@@ -86,7 +86,7 @@ def _compare(compare: Callable[[], None], hint: str) -> None:
     except CheckFailed as failure:
         headline = str(failure).splitlines()[0].rstrip(".:")
         raise StudentFault(Verdict.WRONG, _sentence(headline) + (f" {hint}" if hint else "")) from None
-    except (ValueError, TypeError, RuntimeError, OverflowError, RecursionError, AttributeError) as error:
+    except (ValueError, TypeError, RuntimeError, OverflowError, RecursionError, AttributeError, MemoryError) as error:
         # a value of a kind that cannot be compared at all, such as a set where a tensor is expected
         raise StudentFault(Verdict.WRONG, f"The answer is of a kind that cannot be right. {hint}".strip()) from error
 

@@ -21,7 +21,7 @@ from autograders.engine.isolation.inside import wire
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import Verdict
 
-__all__ = ["Asker", "RemoteObject", "Student"]
+__all__ = ["Asker", "RemoteObject", "Student", "as_object"]
 
 _SAID_WHAT = {
     "NotImplementedError": Verdict.MISSING,
@@ -89,9 +89,9 @@ class Student:
     def after(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...]]:
         """The value of a call, and its positional arguments as the call left them."""
         reply = self._operate("call", name=name, args=args, kwargs=kwargs, arguments=True)
-        if not isinstance(reply, tuple) or len(reply) != 3 or not isinstance(reply[1], tuple):
+        if not isinstance(reply, tuple) or len(reply) != 3:
             raise _malformed()
-        return reply[0], reply[1]
+        return reply[0], _as_many(reply[1], args)
 
     def gradients(
         self, name: str, *args: Any, wrt: Sequence[int] = (0,), upstream: Any = None, **kwargs: Any
@@ -101,9 +101,9 @@ class Student:
         upstream  a tensor like the value; None: ones. A gradient is None where the value does not depend on it.
         """
         reply = self._operate("gradients", name=name, args=args, kwargs=kwargs, wrt=list(wrt), upstream=upstream)
-        if not isinstance(reply, tuple) or len(reply) != 2 or not isinstance(reply[1], (tuple, list)):
+        if not isinstance(reply, tuple) or len(reply) != 2:
             raise _malformed()
-        return reply[0], tuple(reply[1])
+        return reply[0], _as_many(reply[1], wrt)
 
     def without(self, *functions: str) -> Student:
         """The same notebook; calls that reach one of these torch functions (see `checking.without`) fail."""
@@ -210,6 +210,20 @@ def _as_handles(value: Any) -> Any:
     if type(value) is dict:
         return {key: _as_handles(item) for key, item in value.items()}
     return value
+
+
+def as_object(answer: Any) -> RemoteObject:
+    """The handle of what is no data, such as a module; an answer of data ends the case as wrong."""
+    if not isinstance(answer, RemoteObject):
+        raise StudentFault(Verdict.WRONG, "The answer is not an object of the kind that was asked for.")
+    return answer
+
+
+def _as_many(values: Any, asked: Sequence[Any]) -> tuple[Any, ...]:
+    """One value for each that was asked for: a question takes them apart without looking."""
+    if not isinstance(values, (tuple, list)) or len(values) != len(asked):
+        raise _malformed()
+    return tuple(values)
 
 
 def _malformed() -> StudentFault:

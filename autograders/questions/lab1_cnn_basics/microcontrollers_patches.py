@@ -152,7 +152,7 @@ def patch_inference(student: Student, reference: Reference, rng: Inputs, case: C
     weights = rng.normal(16, 2, 3, 3, std=0.3), rng.normal(3, 16, 3, 3, std=0.1)
     layers = [(weights[0], rng.normal(16), 1, 1), (weights[1], rng.normal(3), 2, 1)]
     image, ranges = rng.normal(2, 32, 32), cut(two, 32, [4, 8, 12, 16])
-    with case("no whole map in between", weight=4):
+    with case("no whole map in between"):
         answer, held = call_watched(student, "infer_by_patches", image, layers, ranges, ranges)
         close(answer, whole(image, layers), rtol=1e-3, atol=1e-4)
         map_bytes = 16 * 32 * 32 * 4

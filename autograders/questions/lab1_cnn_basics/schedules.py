@@ -49,8 +49,10 @@ def multi_stage(student: Student, reference: Reference, rng: Inputs, case: Cases
         hint = "Step zero moves already, and the last step of the warm-up has the whole rate."
         close(factors(range(warmup), warmup, milestones), rising(warmup), hint=hint)
     with case("from the warm-up to the first milestone"):
-        steps = range(warmup - 1, milestones[0])
-        close(factors(steps, warmup, milestones), [1.0] * len(steps), hint="A factor is asked for, not a rate.")
+        steps = range(warmup - 2, milestones[0])
+        whole = [1.0] * (milestones[0] - warmup)
+        hint = "A factor is asked for, not a rate."
+        close(factors(steps, warmup, milestones), rising(warmup)[-2:] + whole, hint=hint)
     with case("the steps of the milestones and those before them"):
         steps = [step for milestone in milestones for step in (milestone - 1, milestone)]
         hint = "At the milestone itself the factor has fallen."

@@ -1,4 +1,8 @@
-"""How much memory an answer takes for new tensors, as the student's own process counts it."""
+"""How much memory an answer takes for new tensors, as the student's own process counts it.
+
+Who tries can hide tensors from that count (another thread, NumPy), so a case that rests on it has no more than one
+case's weight.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from autograders.engine.asking.comparison import that
-from autograders.engine.asking.remote import RemoteObject, Student
+from autograders.engine.asking.remote import RemoteObject, Student, as_object
 
 __all__ = ["call_watched"]
 
@@ -19,7 +23,7 @@ def call_watched(student: Student, name: str, *args: Any) -> tuple[Any, int]:
     watch is on, so what they take is measured first, with a call that makes nothing.
     """
     with _watched(student) as watch:
-        student.value("torch").method("is_tensor", args)
+        as_object(student.value("torch")).method("is_tensor", args)
         arrived = _peak(watch)
     with _watched(student) as watch:
         value = student.call(name, *args)
@@ -28,8 +32,8 @@ def call_watched(student: Student, name: str, *args: Any) -> tuple[Any, int]:
 
 @contextmanager
 def _watched(student: Student) -> Iterator[RemoteObject]:
-    watching = student.value("mcu").method("watch_allocations")
-    watch = watching.method("__enter__")
+    watching = as_object(as_object(student.value("mcu")).method("watch_allocations"))
+    watch = as_object(watching.method("__enter__"))
     try:
         yield watch
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,7 @@ from autograders.engine.asking.reference import LocalAsker
 from autograders.engine.asking.remote import Student
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import Verdict
+from tests.autograders.engine.fixed_reply import FixedReply
 
 
 @pytest.mark.parametrize("answer", [(1, 2.5), [1, 2.5], torch.tensor([1, 2.5])])
@@ -52,3 +55,23 @@ def test_a_call_of_a_forbidden_function_is_named():
     assert caught.value.message.startswith("Your code calls F.conv2d or F.unfold")
     assert torch.equal(student.without("F.conv2d").double(image), 2 * image)
     assert student.conv(image, image).item() == 9
+
+
+def test_a_short_list_of_texts_takes_no_more_memory_than_it_has():
+    answer = [""] * 2_000 + ["x" * 20_000]
+    tracemalloc.start()
+    with pytest.raises(StudentFault):
+        close(answer, [0.0] * 2_001)
+    with pytest.raises(StudentFault):
+        close([answer, [1.0]], [[0.0] * 2_001, [1.0]])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6  # padded to the longest, 160 MB
+
+
+@pytest.mark.parametrize("values", [(), (1.0,), (1.0, 2.0, 3.0), 5.0, None])
+def test_gradients_and_arguments_come_in_the_number_asked_for(values):
+    with pytest.raises(StudentFault):
+        Student(FixedReply((1.0, values))).gradients("f", 1.0, 2.0, wrt=(0, 1))
+    with pytest.raises(StudentFault):
+        Student(FixedReply((1.0, values, {}))).after("f", 1.0, 2.0)
