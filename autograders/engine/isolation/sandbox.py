@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import re
+import secrets
 import select
 import shutil
 import signal
@@ -117,7 +118,7 @@ class Sandbox:
     def _start(self, control: socket.socket) -> subprocess.Popen[bytes]:
         order = {
             "control": control.fileno(),
-            "uid": NOBODY if _as_root() and not self.unsafe else None,
+            "uid": _uid_inside(self.caps) if _as_root() and not self.unsafe else None,
             "alone": not self.unsafe,
             "limits": self.limits.as_dict() | {"count_processes": isinstance(self.caps, NoCaps) and not self.unsafe},
         }
@@ -177,6 +178,13 @@ def describe(limits: Limits | None = None) -> str:
 
 def _as_root() -> bool:
     return os.geteuid() == 0
+
+
+def _uid_inside(caps: Caps) -> int:
+    """Who root becomes. Without a cgroup, a user's processes are counted over all sandboxes: each has a user of its own."""
+    ranges = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    has_spare_users = any(int(first) + int(count) >= 2**31 for first, _, count in ranges)
+    return 2**30 + secrets.randbelow(2**29) if isinstance(caps, NoCaps) and has_spare_users else NOBODY
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """A system call filter for the sandbox, in the kernel's own BPF: what no notebook needs is refused.
 
 It closes what namespaces leave open: sockets of other families than Unix (a virtual machine's vsock passes through a
-network namespace), new namespaces, key rings, mounting, tracing, io_uring, and lifting the sandbox's CPU pinning.
+network namespace), new namespaces, key rings, mounting, tracing, io_uring, and a choice of processors.
 Denied calls fail with EPERM, so honest programs go on.
 """
 
