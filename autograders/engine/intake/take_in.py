@@ -15,7 +15,7 @@ from autograders.engine.intake.folders import list_folder
 from autograders.engine.intake.gradescope_roster import METADATA_NAME, submitters
 from autograders.engine.intake.limits import IntakeLimits, megabytes
 from autograders.engine.intake.listing import ListedFile, RefusedFile, without_wrapper
-from autograders.engine.intake.lms_names import Owned, owner_of
+from autograders.engine.intake.lms_names import Owned, is_lms_folder, owner_of
 from autograders.engine.intake.notebook_match import NamedFile, match_notebooks, notebook_stem, shown_name
 from autograders.engine.intake.student_names import safe_names
 from autograders.engine.intake.zips import RefusedZip, list_zip
@@ -27,6 +27,7 @@ __all__ = ["IntakeLimits", "read_submissions"]
 COURSE = Path(__file__).resolve().parents[3]
 _Owned = dict[str, list[tuple[Owned, ListedFile]]]  # student -> files
 _ANY_LAB = re.compile(r"lab\d+_\w+")  # how the course names its labs
+_MOST_ZIPS = 50  # of one submission: a zip of hidden files only costs time and counts none
 _NOTEBOOK_ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json")
 
 
@@ -79,6 +80,13 @@ class _Taken:
     problems: list[str] = field(default_factory=list)
     others: int = 0
     bytes: int = 0
+    looked: int = 0
+    zips: int = 0
+
+    def may_look(self) -> bool:
+        """Count one more file, unless there were enough."""
+        self.looked += 1
+        return self.looked <= self.limits.files
 
 
 def _list(path: Path, limits: IntakeLimits, stack: ExitStack) -> list[ListedFile]:
@@ -101,14 +109,14 @@ def _by_student(
     files: list[ListedFile], lab: str, notebooks: Sequence[str], limits: IntakeLimits, loose: str
 ) -> _Owned:
     """Safe student name -> files, sorted by name. In nbgrader's layout a student without the lab has not handed in."""
-    files = without_wrapper(files, lab)
+    files = without_wrapper(files, lab, loose)
     roster = next((_roster(file, limits) for file in files if file.parts == (METADATA_NAME,)), {})
     owned: _Owned = {}
     for file in files:
         if file.parts == (METADATA_NAME,):
             continue
         owner = owner_of(file.parts, _loose_owner(file, notebooks, loose))
-        for student in roster.get(owner.student) or [owner.student]:
+        for student in _submitters(file, roster) or [owner.student]:
             owned.setdefault(student, []).append((owner, file))
     owned = _of_lab(owned, lab)
     if len(owned) > limits.submissions:
@@ -122,6 +130,12 @@ def _roster(file: ListedFile, limits: IntakeLimits) -> dict[str, list[str]]:
         return {} if file.refusal else submitters(file.read(limits))
     except RefusedFile:
         return {}
+
+
+def _submitters(file: ListedFile, roster: dict[str, list[str]]) -> list[str]:
+    """Of a folder that Gradescope made; the name of any other folder or file is no entry of its roster."""
+    folder = file.parts[0]
+    return roster.get(folder, []) if len(file.parts) > 1 and is_lms_folder(folder) else []
 
 
 def _loose_owner(file: ListedFile, notebooks: Sequence[str], loose: str) -> str:
@@ -171,10 +185,14 @@ def _submission(student: str, taken: _Taken, lab: _Lab) -> Submission:
 def _take(files: list[tuple[Owned, ListedFile]], limits: IntakeLimits, left: int) -> _Taken:
     taken = _Taken(limits)
     budget = min(limits.submission_bytes, left)
-    for owner, file in files[: limits.files]:
+    for owner, file in files:
+        if not taken.may_look():
+            break
         _take_file(taken, "/".join(owner.parts), owner.order, file, budget, nested=False)
     if len(files) > limits.files:
         taken.problems.append(f"Only the first {limits.files:,} of {len(files):,} files were looked at.")
+    elif taken.looked > limits.files:
+        taken.problems.append(f"Only the first {limits.files:,} files were looked at, those inside zips included.")
     return taken
 
 
@@ -206,8 +224,14 @@ def _take_file(taken: _Taken, name: str, order: int, file: ListedFile, budget: i
 
 
 def _take_zip(taken: _Taken, shown: str, order: int, raw: bytes, budget: int) -> None:
+    taken.zips += 1
+    if taken.zips > _MOST_ZIPS:
+        taken.problems.append(f"{shown} was not opened: only the first {_MOST_ZIPS} zips of a submission are.")
+        return
     try:
         for file in list_zip(io.BytesIO(raw), taken.limits, most=taken.limits.files):
+            if not taken.may_look():
+                break
             _take_file(taken, "/".join(file.parts), order, file, budget, nested=True)
     except RefusedZip as error:
         taken.problems.append(f"{shown} {error}.")

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from autograders.engine.repair.python_names import AMBIENT_NAMES, Names, compiles, names_of, parse
 
-__all__ = ["Helper", "OwnCode", "find_helpers", "own_code_names", "own_statements"]
+__all__ = ["Helper", "OwnCode", "added_code", "find_helpers", "own_code_names", "own_statements"]
 
 _LARGEST_TOTAL = 512 * 1024  # characters of own code that are parsed for one notebook: seconds
+_MOST_COPIES = 12  # of one cell of ours; more are no honest notebook
+_LARGEST_ALTERED = 128 * 1024  # characters of those copies, which are parsed more than once: seconds
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,23 @@ def _nearest(codes: list[OwnCode], position: int) -> OwnCode | None:
 
 def _first_below(places: list[tuple[int, str]], position: int) -> str:
     return next((identifier for place, identifier in places if place > position), "")
+
+
+def added_code(altered: Iterable[tuple[str, list[OwnCode]]]) -> tuple[list[OwnCode], int]:
+    """What the student wrote into cells of ours, and how many copies were not looked at because there are too many.
+
+    altered  for each cell of ours its text and the altered copies of it in the order of the file; the last ones count.
+    """
+    added, total, left_out = [], 0, 0
+    for ours, copies in altered:
+        left_out += len(copies[:-_MOST_COPIES])
+        for copy in copies[-_MOST_COPIES:]:
+            if total + len(copy.source) > _LARGEST_ALTERED:
+                left_out += 1
+                continue
+            total += len(copy.source)
+            added.append(OwnCode(copy.position, own_statements(copy.source, ours)))
+    return added, left_out
 
 
 def own_statements(altered: str, ours: str) -> str:

@@ -10,7 +10,7 @@ from autograders.engine.intake.read_notebook import ReadNotebook, read_notebook
 from autograders.engine.repair.answer_pieces import Answer, OwnCells, join_code, join_text
 from autograders.engine.repair.cell_match import CellMatch, match_cells
 from autograders.engine.repair.cell_repairs import structure_repairs
-from autograders.engine.repair.helper_cells import Helper, OwnCode, find_helpers, own_statements
+from autograders.engine.repair.helper_cells import Helper, OwnCode, added_code, find_helpers
 from autograders.engine.repair.released import KnownCell, Released, release_text, released, same_text
 from course_lib.workbook.percent import Cell
 from course_lib.workbook.source import SourceNotebook
@@ -48,8 +48,9 @@ def rebuild(source: SourceNotebook, raw: bytes, limits: IntakeLimits | None = No
         problems = read.problems or ("The notebook has no cells.",)
         return Rebuilt(answers, texts, repairs=read.repairs, problems=problems)
     match = match_cells(read.cells, ours)
-    found, own = _answers(ours, match)
-    helpers = list(_helpers(ours, match, found, own))
+    found = _answers(ours, match)
+    added, left_out = added_code(_altered(ours, match))
+    helpers = list(_helpers(ours, match, found, added))
     repairs = [
         *read.repairs,
         *_other_notebook(source, read),
@@ -58,7 +59,9 @@ def rebuild(source: SourceNotebook, raw: bytes, limits: IntakeLimits | None = No
         *_helper_repair([name for _, name in helpers]),
     ]
     answers, texts = _by_kind(ours, found)
-    return Rebuilt(answers, texts, tuple(helper for helper, _ in helpers), tuple(repairs), read.problems)
+    return Rebuilt(
+        answers, texts, tuple(helper for helper, _ in helpers), tuple(repairs), (*read.problems, *_left_out(left_out))
+    )
 
 
 def is_untouched(source_cell: Cell, text: str) -> bool:
@@ -72,7 +75,7 @@ def is_untouched(source_cell: Cell, text: str) -> bool:
     return not text.strip() or same_text(text, release_text(source, cell_type, solution=True))
 
 
-def _answers(ours: Released, match: CellMatch) -> tuple[dict[str, Answer], OwnCells]:
+def _answers(ours: Released, match: CellMatch) -> dict[str, Answer]:
     own = OwnCells(match.own)
     found = {}
     for known in ours.answers:
@@ -81,7 +84,7 @@ def _answers(ours: Released, match: CellMatch) -> tuple[dict[str, Answer], OwnCe
         else:
             prompt = match.named.get(f"{known.id}_prompt", [])
             found[known.id] = join_text(known, match.of(known), prompt, own)
-    return found, own
+    return found
 
 
 def _by_kind(ours: Released, found: dict[str, Answer]) -> tuple[dict[str, str], dict[str, str]]:
@@ -93,22 +96,34 @@ def _by_kind(ours: Released, found: dict[str, Answer]) -> tuple[dict[str, str], 
     return answers, texts
 
 
-def _helpers(ours: Released, match: CellMatch, found: dict[str, Answer], own: OwnCells) -> Iterator[tuple[Helper, str]]:
+def _altered(ours: Released, match: CellMatch) -> Iterator[tuple[str, list[OwnCode]]]:
+    """Each code cell of ours that is no answer, and what stood in its place where that is not ours."""
+    for known in ours.cells:
+        if known.cell_type == "code" and not known.is_answer:
+            copies = [cell for cell in match.of(known) if not known.is_unaltered(cell.source)]
+            yield known.source, [OwnCode(cell.position, cell.source) for cell in copies]
+
+
+def _helpers(
+    ours: Released, match: CellMatch, found: dict[str, Answer], added: list[OwnCode]
+) -> list[tuple[Helper, str]]:
     used = {position for answer in found.values() for position in answer.used}
     codes = [
         OwnCode(cell.position, cell.source) for cell in match.own if cell.kind == "code" and cell.position not in used
     ]
-    for known in ours.cells:
-        if known.cell_type == "code" and not known.is_answer:
-            for cell in match.of(known):
-                if not known.is_unaltered(cell.source):
-                    codes.append(OwnCode(cell.position, own_statements(cell.source, known.source)))
     code_answers = {
         known.id: (found[known.id].position, found[known.id].source)
         for known in ours.answers
         if known.cell_type == "code" and not known.is_untouched(found[known.id].source)
     }
-    return find_helpers(codes, code_answers, ours.graded_names)
+    return find_helpers([*codes, *added], code_answers, ours.graded_names)
+
+
+def _left_out(count: int) -> list[str]:
+    if not count:
+        return []
+    copies = "One altered copy" if count == 1 else f"{count} altered copies"
+    return [f"{copies} of cells that are no answers went unread: there were too many of them, or they were too long."]
 
 
 def _helper_repair(names: list[str]) -> list[str]:

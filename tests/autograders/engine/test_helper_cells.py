@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograders.engine.repair.helper_cells import Helper, OwnCode, find_helpers, own_statements
+from autograders.engine.repair import helper_cells
+from autograders.engine.repair.helper_cells import Helper, OwnCode, added_code, find_helpers, own_statements
 from autograders.engine.repair.python_names import compiles, names_of
 
 
@@ -60,3 +61,26 @@ def test_statements_added_to_a_cell_of_ours():
         "@dec\ndef f():\n    return 1\nx = 2"
     )
     assert own_statements("x = " + "1+" * 20_000 + "1", ours) == ""
+
+
+def counted(monkeypatch):
+    """Lengths of the cells that `added_code` has parsed."""
+    lengths = []
+    monkeypatch.setattr(helper_cells, "own_statements", lambda altered, ours: lengths.append(len(altered)) or altered)
+    return lengths
+
+
+def test_copies_of_a_cell_are_parsed_up_to_a_number(monkeypatch):
+    parsed = counted(monkeypatch)
+    added, left_out = added_code([("", [OwnCode(number, f"x = {number}") for number in range(500)])] * 3)
+    assert len(parsed) == len(added) <= 3 * 12
+    assert left_out == 3 * 500 - len(parsed)
+    assert added[-1] == OwnCode(499, "x = 499")
+
+
+def test_altered_cells_of_ours_are_parsed_up_to_a_length(monkeypatch):
+    parsed = counted(monkeypatch)
+    added, left_out = added_code([("", [OwnCode(0, "#" * 60_000), OwnCode(1, "x = 1")])] * 40)
+    assert sum(parsed) <= 512 * 1024
+    assert left_out == 80 - len(parsed) == 80 - len(added)
+    assert added[-1] == OwnCode(1, "x = 1")  # what is short still fits

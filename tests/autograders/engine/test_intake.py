@@ -141,6 +141,54 @@ submission_12:
     assert all(submission.files == {SUMS: WORK} for submission in found.values())
 
 
+ROSTER = b"submission_1:\n  :submitters:\n  - :sid: victim\n1a_sums.ipynb:\n  :submitters:\n  - :sid: victim\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "student"),
+    [
+        ([f"alice/bob/{SUMS}.ipynb"], "alice"),
+        ([f"alice/bob/{SUMS}.ipynb", f"alice/carol/{WORDS}.ipynb"], "alice"),
+        ([f"alice/bob/{LAB}/{SUMS}.ipynb"], "alice"),
+        ([f"alice/bob_101_9001_{SUMS}.ipynb"], "alice"),
+        ([f"alice/bob_1_2_{SUMS}.ipynb", f"alice/carol_3_4_{WORDS}.ipynb"], "alice"),
+        ([f"alice/submission_1/{SUMS}.ipynb", "alice/submission_metadata.yml"], "alice"),
+        ([f"alice/Bob_7_assignsubmission_file_/{SUMS}.ipynb"], "alice"),
+        ([f"alice/submitted/bob/{SUMS}.ipynb"], "alice"),
+        ([f"submission_1/{SUMS}.ipynb", "submission_1/submission_metadata.yml"], "submission_1"),
+        ([f"submission_1/bob/{SUMS}.ipynb", "submission_1/submission_metadata.yml"], "submission_1"),
+        ([f"submissions/submission_1/bob/{SUMS}.ipynb"], "submission_1"),
+        ([f"class/alice/{SUMS}.ipynb", f"class/{WORDS}.ipynb"], "class"),
+        ([f"{SUMS}.ipynb", "submission_metadata.yml"], "class"),
+    ],
+)
+def test_a_student_alone_does_not_choose_whose_the_work_is(given, files, student):
+    found = read(given({name: ROSTER if name.endswith(".yml") else WORK for name in files}))
+    assert set(found) == {student}
+    assert found[student].files[SUMS] == WORK
+
+
+@pytest.mark.parametrize("root", ["", "class/", "submissions/", "Submitted/", "assignment_9_export/"])
+def test_a_folder_around_a_class(given, root):
+    folders = [f"alice/{SUMS}", f"bob/sub/{SUMS}", f"Jane Doe_7_assignsubmission_file_/{SUMS}"]
+    found = read(given({f"{root}{name}.ipynb": WORK for name in folders}))
+    assert set(found) == {"alice", "bob", "Jane_Doe_7"}
+
+
+def test_a_zip_that_was_downloaded_twice(tmp_path):
+    path = tmp_path / "class (1).zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for student in ("alice", "bob"):
+            archive.writestr(f"class/{student}/{SUMS}.ipynb", WORK)
+    assert {entry.student for entry in read_submissions(path, LAB, [SUMS, WORDS], cells=CELLS)} == {"alice", "bob"}
+
+
+@pytest.mark.parametrize("root", ["class/", "submissions/"])
+def test_a_folder_around_canvas_files(given, root):
+    found = read(given({f"{root}doejane_101_9001_{SUMS}.ipynb": WORK, f"{root}roejim_102_9002_{SUMS}.ipynb": WORK}))
+    assert set(found) == {"doejane_101", "roejim_102"}
+
+
 def test_one_students_files_alone(given):
     [submission] = read(given({f"{SUMS}.ipynb": WORK, f"{WORDS}.ipynb": OTHER})).values()
     assert submission.student == "class"
@@ -193,6 +241,27 @@ def test_files_of_one_submission_are_counted(given):
     found = read(given(files | {f"bob/{SUMS}.ipynb": WORK}), files=10)
     assert "Only the first 10 of 31" in " ".join(found["alice"].problems)
     assert found["bob"].problems == (f"There is no file for {WORDS}.",)
+
+
+def test_files_inside_zips_are_counted_too(given):
+    full = zipped((f"{number}.txt", "") for number in range(6))
+    last = zipped([(f"{SUMS}.ipynb", WORK)])
+    path = given({f"alice/{index}.zip": full for index in range(5)} | {"alice/9.zip": last, "bob/9.zip": last})
+    found = read(path, files=36)
+    assert found["alice"].files == {}
+    assert "Only the first 36 files were looked at, those inside zips included." in found["alice"].problems
+    assert found["bob"].files == read(path, files=37)["alice"].files == {SUMS: WORK}
+    assert read(path, files=37)["alice"].problems == found["bob"].problems
+
+
+def test_zips_of_files_that_do_not_count_are_not_opened_without_end(given):
+    hidden = zipped([(".hidden", "")])
+    path = given(
+        {f"alice/{index:02}.zip": hidden for index in range(50)} | {"alice/99.zip": zipped([(f"{SUMS}.ipynb", WORK)])}
+    )
+    found = read(path)
+    assert found["alice"].files == {}
+    assert "only the first 50 zips" in found["alice"].problems[0]
 
 
 def test_paths_that_staff_mistype(tmp_path):

@@ -378,6 +378,20 @@ class TestHelpers:
         assert helper.source.splitlines() == ["import numpy as np", "profile = 'full'"]
         assert helper.before == "add"
 
+    def test_too_many_altered_copies_are_not_looked_at(self):
+        notebook = worked()
+        cell(notebook, "add")["source"] = "def add(a, b):\n    return plus(a, b) + early"
+        copies = [new_code(f"early = {number}", id="setup") for number in range(15)]
+        insert_below(notebook, "setup", *copies, new_code("def plus(a, b):\n    return a + b", id="setup"))
+        got = rebuilt(notebook)
+        assert [helper.source for helper in got.helpers] == ["early = 14", "def plus(a, b):\n    return a + b"]
+        assert "4 altered copies of cells that are no answers went unread" in only(got.problems)
+
+    def test_a_dozen_altered_copies_are_as_honest_as_one(self):
+        notebook = worked()
+        insert_below(notebook, "plot", *[new_code(f"print(add(1, {number}))", id="plot") for number in range(12)])
+        assert_everything_kept(rebuilt(notebook))
+
     def test_nothing_is_taken_for_names_that_are_there(self):
         notebook = worked()
         cell(notebook, "add")["source"] = "def add(a, b):\n    return twice(a) + math.floor(len(profile)) + b"
