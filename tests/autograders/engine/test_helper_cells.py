@@ -81,6 +81,6 @@ def test_copies_of_a_cell_are_parsed_up_to_a_number(monkeypatch):
 def test_altered_cells_of_ours_are_parsed_up_to_a_length(monkeypatch):
     parsed = counted(monkeypatch)
     added, left_out = added_code([("", [OwnCode(0, "#" * 60_000), OwnCode(1, "x = 1")])] * 40)
-    assert sum(parsed) <= 512 * 1024
+    assert sum(parsed) <= 128 * 1024
     assert left_out == 80 - len(parsed) == 80 - len(added)
     assert added[-1] == OwnCode(1, "x = 1")  # what is short still fits
