@@ -51,7 +51,7 @@ def grade_class(run: ClassRun, console: Console, *, ask: bool = True) -> bool:
             if proposed.changes and ask and not typer.confirm("Enter these marks?", default=False):
                 console.print("Nothing was changed.")
                 return True
-            proposed.enter(writer, tally)
+            proposed.enter(run, writer, tally)
     tally.show(console, len(skipped), run)
     return not tally.faults
 
@@ -116,14 +116,18 @@ class _Proposed:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.paths: list[Path] = []
+        self.graded: dict[str, str] = {}
         self.changes: list[tuple[str, Change]] = []
 
     def add(self, result: SubmissionResult, writer: Writer) -> None:
         self.paths.append(self.folder / f"{len(self.paths)}.json")
         self.paths[-1].write_bytes(to_json(result))
+        self.graded[result.student] = result.sha256
         self.changes += [(result.student, change) for change in writer.diff(result)]
 
-    def enter(self, writer: Writer, tally: _Tally) -> None:
+    def enter(self, run: ClassRun, writer: Writer, tally: _Tally) -> None:
+        # the files first: should this be stopped halfway, the next run sees that they are not those of the marks
+        run.keep_regraded(self.graded)
         for path in self.paths:
             result = from_json(path.read_bytes())
             writer.write(result)

@@ -54,8 +54,9 @@ class NotebookGrader:
                 session.run_cells()
             for cell in self._asked_cells():
                 questions.append(self._ask(cell, rebuilt, session, seed))
-        except Unanswerable as fault:  # what was answered before stands
-            questions += [self._fault(cell, str(fault)) for cell in self._asked_cells()[len(questions) :]]
+        except Exception as error:  # whatever of ours failed, what was answered before stands
+            message = str(error) if isinstance(error, Unanswerable) else f"{type(error).__name__}: {error}"
+            questions += [self._fault(cell, message) for cell in self._asked_cells()[len(questions) :]]
         finally:
             session.end()
         return replace(ungraded(self.source, rebuilt), questions=tuple(questions), cells=tuple(session.runs.values()))
@@ -75,7 +76,8 @@ class NotebookGrader:
         for cell in self._asked_cells():
             helpers = [helper for helper in rebuilt.helpers if helper.before == cell.id]
             cells += [
-                RunnableCell(f"helper {number} of {cell.id}", helper.source) for number, helper in enumerate(helpers)
+                RunnableCell(f"helper {number} of {cell.id}", helper.source, figures=False)
+                for number, helper in enumerate(helpers)
             ]
             answer = rebuilt.answers[cell.id]
             if not is_untouched(cell, answer):

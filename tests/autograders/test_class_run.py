@@ -14,6 +14,10 @@ from pathlib import Path
 import pytest
 
 from autograders.command import main
+from autograders.engine import class_run
+from autograders.engine.class_run import ClassRun, class_seed
+from autograders.engine.records.workspace import Workspace
+from autograders.engine.submission_grading import GradingSettings
 from tests.autograders import tiny_course
 from tests.autograders.engine.needs import needs_sandbox
 from tests.autograders.tiny_course import LAB, NOTEBOOK, course, environment, hand_in, notebook
@@ -142,11 +146,78 @@ def test_a_changed_mark_is_shown_and_asked_for(graded, root, submissions, tmp_pa
     shutil.copytree(graded[0], workspace)
     later = tmp_path / "later"
     hand_in(later, "cleo", notebook(root, None))
-    words = ("grade", "lab9", str(later), "--workspace", str(workspace), "--regrade", "--jobs", "1")
+    kept, seed = (
+        workspace / "submitted" / "cleo" / LAB / f"{NOTEBOOK}.ipynb",
+        workspace / "evidence" / f"{LAB}-seed.json",
+    )
+    before = kept.read_bytes()
+    words = ("grade", "lab9", str(later), "--workspace", str(workspace), "--regrade", "--jobs", "1", "--seed", "4")
     done = course(root, *words, input="n\n")
     assert "double" in done.stdout and "Nothing was changed." in done.stdout and marks(workspace)["cleo"] == 3
+    assert kept.read_bytes() == before and json.loads(seed.read_text()) == {"seed": 3}
     done = course(root, *words, "--yes")
     assert done.returncode == 0 and marks(workspace)["cleo"] == 5
+    assert kept.read_bytes() == notebook(root, None) != before and json.loads(seed.read_text()) == {"seed": 4}
+
+
+class NothingDone:
+    """A writer of a workspace in which nobody has marks yet."""
+
+    def done(self, student):
+        return None
+
+
+def prepare(root, workspace, submissions=None, **options):
+    """What a run does before it grades; returns the names of the files to grade."""
+    run = ClassRun(GradingSettings(root, LAB), Workspace(workspace, LAB), submissions, **options)
+    return [name for submission in run._to_do(NothingDone(), []) for name in submission.files]
+
+
+def test_a_later_submission_replaces_the_earlier_one(root, tmp_path):
+    """Notebooks that are not handed in again go; other labs' and other students' stay."""
+    workspace = tmp_path / "workspace"
+    old = workspace / "submitted" / "ada" / LAB / "9b_more.ipynb"
+    others = [
+        workspace / "submitted" / "ada" / "lab8_other" / "8a_other.ipynb",
+        workspace / "submitted" / "bob" / LAB / "9b_more.ipynb",
+    ]
+    for path in (old, *others):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"earlier")
+    hand_in(tmp_path / "class", "ada", notebook(root, None))
+    assert prepare(root, workspace, tmp_path / "class") == [NOTEBOOK]
+    assert [path.name for path in old.parent.iterdir()] == [f"{NOTEBOOK}.ipynb"]
+    assert all(path.exists() for path in others)
+
+
+@pytest.mark.parametrize("place", [None, ".", "submitted"])
+def test_a_run_from_the_workspace_removes_nothing(place, root, tmp_path):
+    folder = tmp_path / "submitted" / "ada" / LAB
+    folder.mkdir(parents=True)
+    for name in (NOTEBOOK, "notes"):
+        (folder / f"{name}.ipynb").write_bytes(notebook(root, None))
+    prepare(root, tmp_path, place and tmp_path / place)
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_of_two_first_runs_both_use_the_seed_that_is_kept(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path, LAB)
+    drawn = iter((11, 22))
+
+    def draw(_):
+        number = next(drawn)
+        if number == 11:  # meanwhile the other run draws and keeps its own
+            assert class_seed(workspace) == 22
+        return number
+
+    monkeypatch.setattr(class_run.secrets, "randbelow", draw)
+    assert class_seed(workspace) == class_seed(workspace) == 22
+    assert list(workspace.partial.iterdir()) == []
+
+
+def test_a_seed_that_is_given_is_kept_by_the_run_that_holds_the_workspace(tmp_path):
+    workspace = Workspace(tmp_path, LAB)
+    assert class_seed(workspace, 5) == 5 and list(tmp_path.iterdir()) == []
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(root, submissions, tmp_path):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from autograders.engine.asking.question import question
+from autograders.engine.isolation import session
 from autograders.engine.isolation.limits import Limits
+from autograders.engine.isolation.session import TIME_IS_UP, SandboxSlot
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.engine.verdict import Verdict
@@ -154,3 +157,93 @@ def test_without_a_sandbox_on_request_the_evidence_says_so(make_grader, root):
     grader = make_grader(unsafe=True)
     result = grade(grader, root, None)[1]
     assert result.score == 5 and "NONE" in str(result.provenance["sandbox"])
+
+
+def with_deadly_helpers(root, number):
+    """Right answers; cells of the student's own that one of them names kill the kernel."""
+    import nbformat
+
+    names = ", ".join(f"h{each}" for each in range(number))
+    answers = {"double": f"{DOUBLE}\n    print({names})", "thrice": THRICE}
+    book = nbformat.reads(notebook(root, answers).decode(), as_version=4)
+    place = next(number for number, cell in enumerate(book.cells) if cell.id == "double")
+    book.cells[place:place] = [
+        nbformat.v4.new_code_cell(f"h{each} = 1\nimport os\nos._exit(0)") for each in range(number)
+    ]
+    return Submission("ada", LAB, {NOTEBOOK: nbformat.writes(book).encode()})
+
+
+def count_starts(grader, monkeypatch):
+    taken, take = [], grader.supply.take
+    monkeypatch.setattr(grader.supply, "take", lambda: taken.append(1) or take())
+    return taken
+
+
+def test_helpers_that_kill_the_kernel_get_only_so_many_sandboxes(make_grader, root, monkeypatch):
+    grader = make_grader(limits=Limits(cell=4, question=4, submission=40, free_starts=2, starts=3))
+    taken = count_starts(grader, monkeypatch)
+    result = grader.grade(with_deadly_helpers(root, 5))
+    [graded] = result.notebooks
+    assert len(taken) == 3 and result.score == 0 and not result.faults
+    assert {question.verdict for question in graded.questions} == {Verdict.TIMEOUT}
+    assert [run.verdict for run in graded.cells].count(Verdict.DIED) == 3
+    assert TIME_IS_UP in graded.questions[-1].cases[0].message
+
+
+def test_helpers_that_kill_the_kernel_cost_nothing_within_the_free_sandboxes(make_grader, root, monkeypatch):
+    grader = make_grader(limits=Limits(cell=4, question=4, submission=40, free_starts=4, starts=4))
+    taken = count_starts(grader, monkeypatch)
+    result = grader.grade(with_deadly_helpers(root, 3))
+    assert len(taken) == 4 and result.score == 5
+
+
+def test_starts_of_sandboxes_are_free_then_charged_then_refused(monkeypatch):
+    """With a clock that only a start moves, by 5 s; another slot of the submission draws on the same starts."""
+    now = [100.0]
+
+    class Supply:
+        limits = Limits(free_starts=2, starts=4)
+
+        def take(self):
+            now[0] += 5
+            return SimpleNamespace(close=lambda: None)
+
+    monkeypatch.setattr(session, "Kernel", lambda sandbox: sandbox)
+    monkeypatch.setattr(session, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    slot = SandboxSlot(Supply(), 50)
+    left = []
+    for turn in range(4):
+        each = slot.another() if turn == 2 else slot
+        assert each.fork() is not None
+        each.discard()
+        left.append(each.seconds_left)
+    assert left == [50, 50, 45, 0] and slot.fork() is slot.another().fork() is None
+
+
+def test_an_error_of_ours_costs_what_is_unanswered_alone(make_grader, root, monkeypatch):
+    """A kernel of the first question dies; no process can be had for the next one."""
+    grader = make_grader()
+    first, take = grader.supply.take(), []
+
+    def once():
+        if take:
+            raise OSError(11, "no process can be had")
+        take.append(1)
+        return first
+
+    monkeypatch.setattr(grader.supply, "take", once)
+    crash = "def thrice(x):\n    return 3 * x\ndef double(x):\n    import os\n    os._exit(0)"
+    found, result = grade(grader, root, {"double": crash, "thrice": THRICE})
+    assert found["double"].verdict is Verdict.DIED
+    assert result.faults == ["thrice"] and "no process can be had" in found["thrice"].cases[0].message
+
+
+def test_an_interruption_is_not_made_a_fault(make_grader, root, monkeypatch):
+    grader = make_grader()
+
+    def stop():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(grader.supply, "take", stop)
+    with pytest.raises(KeyboardInterrupt):
+        grade(grader, root, None)

@@ -61,8 +61,12 @@ class CgroupV2(Caps):
 
     def __init__(self, limits: Limits, parent: Path | None = None) -> None:
         self.folder = _make(parent or _own_v2_group())
-        _write(self.folder / "memory.max", limits.memory)
-        _write(self.folder / "pids.max", limits.processes)
+        try:
+            _write(self.folder / "memory.max", limits.memory)
+            _write(self.folder / "pids.max", limits.processes)
+        except OSError:
+            self.close()
+            raise
         with contextlib.suppress(OSError):  # absent where there is no swap, or the cpu controller is not delegated
             _write(self.folder / "memory.swap.max", 0)
         with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ import select
 import signal
 import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograders.engine.isolation.inside import wire
@@ -21,9 +21,12 @@ from autograders.engine.isolation.sandbox import Sandbox
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import CellRun, Verdict
 
-__all__ = ["Kernel"]
+__all__ = ["Kernel", "kept_size", "shortened"]
 
 FORK_SECONDS = 10.0
+SHORT_ERROR = 500
+NO_FIGURES = "[The figures are left out: this notebook has shown more than is kept.]"
+NO_OUTPUT = "[The output is left out: this notebook has shown more than is kept.]"
 
 
 @dataclass
@@ -64,7 +67,7 @@ class Kernel:
         started = time.monotonic()
         self._shown.clear()
         reply = self.ask(wire.dumps({"op": "execute", "source": source, "id": identifier}))
-        error, trace, images, text = _execution(reply)
+        error, trace, images, text = _execution(reply, self._limits)
         self._read_output()
         printed = self._shown.decode("utf-8", "replace")
         verdict = (
@@ -116,13 +119,14 @@ class Kernel:
             left = self.deadline - time.monotonic()
             if left <= 0:
                 raise self._ended(Verdict.TIMEOUT, "It took too long and was stopped.")
-            reading = [self._channel, self.sandbox.control]
+            # while we write, bytes sent ahead would wake us again and again: nobody reads them yet
+            reading = [self.sandbox.control] if writing else [self.sandbox.control, self._channel]
             if self._output >= 0:
                 reading.append(self._output)
             ready, writable, _ = select.select(reading, [self._channel] if writing else [], [], left)
             if self._output in ready:
                 self._read_output()
-            if (self._channel in ready and not writing) or self._channel in writable:
+            if self._channel in ready or self._channel in writable:
                 return
             if self.sandbox.control in ready and self._news():
                 raise self._died()
@@ -190,7 +194,7 @@ class Kernel:
         return StudentFault(verdict, message, ends_kernel=True)
 
 
-def _execution(reply: bytes) -> tuple[list[str], str, tuple[bytes, ...], str]:
+def _execution(reply: bytes, limits: Limits) -> tuple[list[str], str, tuple[bytes, ...], str]:
     """Checks the reply to an execution part by part: it may come from the student's own hand."""
     malformed = StudentFault(Verdict.DIED, "The kernel answered what no kernel answers.", ends_kernel=True)
     try:
@@ -202,8 +206,31 @@ def _execution(reply: bytes) -> tuple[list[str], str, tuple[bytes, ...], str]:
     fits = isinstance(trace, str) and isinstance(text, str) and isinstance(error, list) and isinstance(images, list)
     if not fits or not all(isinstance(kind, str) for kind in error):
         raise malformed
-    pictures = tuple(image for image in images[:4] if isinstance(image, bytes) and image.startswith(b"\x89PNG\r\n"))
-    return error, trace[:20_000], pictures, text[:20_000]
+    pictures = tuple(image for image in images[: limits.images] if _is_figure(image, limits))
+    return error, trace[: limits.shown], pictures, text[: limits.shown]
+
+
+def _is_figure(image: Any, limits: Limits) -> bool:
+    return isinstance(image, bytes) and len(image) <= limits.image and image.startswith(b"\x89PNG\r\n")
+
+
+def kept_size(run: CellRun) -> int:
+    """Bytes of figures and text."""
+    texts = sum(len(text.encode("utf-8", "surrogatepass")) for text in (run.text, run.error))
+    return texts + sum(map(len, run.images))
+
+
+def shortened(run: CellRun, left: int) -> CellRun:
+    """The run as it is kept when `left` bytes may be kept: without figures, then without output, and says so.
+
+    The end of an error stays whatever is left: it names what went wrong.
+    """
+    if kept_size(run) <= left:
+        return run
+    bare = replace(run, images=())
+    if run.images and kept_size(bare) <= left:
+        return replace(bare, text=f"{run.text}\n{NO_FIGURES}".lstrip("\n"))
+    return replace(bare, text=NO_OUTPUT, error=run.error[-SHORT_ERROR:])
 
 
 def _signal_name(number: int) -> str:

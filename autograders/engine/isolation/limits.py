@@ -19,9 +19,14 @@ class Limits:
     start, setup, cell    a sandbox's start; the locked set-up cell; one cell of the student's.
     question              all cases of one question; a question may set its own.
     submission            everything of one submission; what is unanswered by then earns nothing.
+    free_starts           sandboxes whose start is not the submission's time: one for each of the 66 exercises of lab 1,
+                          all dying, and the first.
+    starts                sandboxes in all: what comes after the free ones is for submissions that die on purpose, and
+                          this ends them where a start is too quick for `submission` to.
     reply                 bytes of one answer.
     output                bytes printed by one notebook before it is stopped; `shown` of them per cell are kept.
     images                figures kept of one cell, each of at most `image` bytes.
+    kept                  bytes of figures and text kept of one notebook: all of a class passes through one process.
     """
 
     memory: int = 2_000 * MB
@@ -34,11 +39,14 @@ class Limits:
     cell: float = 20.0
     question: float = 30.0
     submission: float = 300.0
+    free_starts: int = 70
+    starts: int = 200
     reply: int = 64 * MB
     output: int = 8 * MB
     shown: int = 20_000
     images: int = 4
     image: int = 1 * MB
+    kept: int = 8 * MB
 
     def as_dict(self) -> dict[str, float]:
         return asdict(self)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from autograders.engine.isolation.kernel import Kernel
+from autograders.engine.isolation.kernel import Kernel, kept_size, shortened
 from autograders.engine.isolation.sandbox import Sandbox
 from autograders.engine.isolation.supply import SandboxSupply
 from autograders.engine.student_fault import StudentFault, Unanswerable
@@ -24,32 +24,55 @@ TIME_IS_UP = "The time for the whole submission was used up before this."
 
 @dataclass(frozen=True)
 class RunnableCell:
-    """Source to run. `ours`: a set-up cell of the course, which must not fail."""
+    """Source to run.
+
+    ours     a set-up cell of the course, which must not fail.
+    figures  whether its figures are kept; nobody looks at those of a helper cell.
+    """
 
     id: str
     source: str
     ours: bool = False
+    figures: bool = True
+
+
+@dataclass
+class _Starts:
+    """Sandboxes that one submission has had, in all its slots."""
+
+    count: int = 0
 
 
 class SandboxSlot:
-    """The sandbox that a submission's notebooks share, one kernel each; a fresh one after a kernel has died."""
+    """The sandbox that a submission's notebooks share, one kernel each; a fresh one after a kernel has died.
 
-    def __init__(self, supply: SandboxSupply, seconds: float) -> None:
+    A start is free until `free_starts`, so that honest answers that die cost no time, and is charged from then on, so
+    that a submission which dies on purpose ends. After `starts` no time is left.
+    """
+
+    def __init__(self, supply: SandboxSupply, seconds: float, starts: _Starts | None = None) -> None:
         self.supply = supply
         self.deadline = time.monotonic() + seconds
+        self._starts = starts or _Starts()
         self._sandbox: Sandbox | None = None
 
     @property
     def seconds_left(self) -> float:
+        if self._sandbox is None and self._starts.count >= self.supply.limits.starts:
+            return 0.0
         return self.deadline - time.monotonic()
 
-    def fork(self) -> Kernel:
-        """Raises Unanswerable when the grader cannot have a sandbox."""
+    def another(self) -> SandboxSlot:
+        """An empty slot, within what this one has left."""
+        return SandboxSlot(self.supply, max(self.seconds_left, 0.1), self._starts)
+
+    def fork(self) -> Kernel | None:
+        """None when no time is left. Raises Unanswerable when the grader cannot have a sandbox."""
         for _ in range(2):
             if self._sandbox is None:
-                started = time.monotonic()
-                self._sandbox = self.supply.take()
-                self.deadline += time.monotonic() - started  # waiting for us is not the student's time
+                if self.seconds_left <= 0:
+                    return None
+                self._sandbox = self._take()
             with contextlib.suppress(StudentFault):  # another notebook of this student may have killed it
                 return Kernel(self._sandbox)
             self.discard()
@@ -59,6 +82,14 @@ class SandboxSlot:
         if self._sandbox:
             self._sandbox.close()
             self._sandbox = None
+
+    def _take(self) -> Sandbox:
+        started = time.monotonic()
+        sandbox = self.supply.take()
+        self._starts.count += 1
+        if self._starts.count <= self.supply.limits.free_starts:
+            self.deadline += time.monotonic() - started  # waiting for us is not the student's time
+        return sandbox
 
 
 class Session:
@@ -71,6 +102,7 @@ class Session:
         self._kernel: Kernel | None = None
         self._second: Session | None = None
         self._limits = slot.supply.limits
+        self._room = self._limits.kept
 
     def run_cells(self) -> None:
         """Run every cell; afterwards `runs` holds what became of each. Raises Unanswerable if a cell of ours fails."""
@@ -99,13 +131,13 @@ class Session:
     def second(self) -> Session:
         """The same cells once more, in a sandbox of its own; one for this session, and gone with it."""
         if self._second is None:
-            self._second = Session(SandboxSlot(self.slot.supply, max(self.slot.seconds_left, 0.1)), self.cells)
+            self._second = Session(self.slot.another(), self.cells)
         return self._second
 
     @contextlib.contextmanager
     def elsewhere(self, seconds: float) -> Iterator[Session]:
         """A process in a sandbox of its own that has run no cell; `seconds` of wall time for what it is asked."""
-        slot = SandboxSlot(self.slot.supply, max(self.slot.seconds_left, 0.1))
+        slot = self.slot.another()
         other, until = Session(slot, []), slot.deadline
         try:
             other.allow(seconds)
@@ -142,6 +174,8 @@ class Session:
 
     def _start(self) -> None:
         kernel = self.slot.fork()
+        if kernel is None:
+            return
         for cell in self.cells:
             if cell.id in self._deadly:
                 continue
@@ -156,8 +190,16 @@ class Session:
             if cell.ours and run.verdict is not Verdict.RIGHT:
                 kernel.close()
                 raise Unanswerable(f"the course's own cell {cell.id!r} failed: {run.error.strip()[-300:]}")
-            self.runs.setdefault(cell.id, run)
+            self._keep(cell, run)
         self._kernel = kernel
+
+    def _keep(self, cell: RunnableCell, run: CellRun) -> None:
+        """The first run of each cell, within what may be kept of one notebook."""
+        if cell.id in self.runs:
+            return
+        run = shortened(run if cell.figures else replace(run, images=()), max(self._room, 0))
+        self._room -= kept_size(run)
+        self.runs[cell.id] = run
 
     def _note_death(self, cell: RunnableCell, fault: StudentFault) -> None:
         if cell.ours and self.slot.seconds_left <= 0:

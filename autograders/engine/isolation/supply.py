@@ -42,6 +42,14 @@ class SandboxSupply:
             sandbox = self._waiting.popleft() if self._waiting else Sandbox(self.limits, unsafe=self.unsafe)
             with contextlib.suppress(Unanswerable) if attempt + 1 < ATTEMPTS else contextlib.nullcontext():
                 sandbox.wait()
-                self.start()
+                self._start_behind(sandbox)
                 return sandbox
         raise AssertionError("unreachable: the last attempt raises")
+
+    def _start_behind(self, taken: Sandbox) -> None:
+        """Begin the next one. Nobody else closes `taken` if that fails."""
+        try:
+            self.start()
+        except BaseException:
+            taken.close()
+            raise

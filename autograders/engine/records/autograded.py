@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["autograded_notebook"]
 
-LONGEST_SOURCE = 60_000
+LONGEST_SOURCE = 20_000  # ten times the longest stub; the lexer of nbgrader's own pages takes time squared
 LONGEST_OUTPUT = 20_000
 MOST_IMAGES, LARGEST_IMAGE = 4, 1_000_000  # feedback carries them all
+_BLANK = re.compile(r"\s{100,}")  # and minutes for a run of these
 PNG = b"\x89PNG\r\n\x1a\n"
 NO_ANSWER = "# The submitted notebook has no answer here."
 
@@ -52,12 +54,20 @@ def autograded_notebook(
         elif cell.cell_type == "markdown":
             cell.source = harmless_markdown(result.texts.get(cell.id, ""))
         else:
-            cell.source = text_only(result.answers.get(cell.id, ""), LONGEST_SOURCE) or NO_ANSWER
+            cell.source = _shown_source(result.answers.get(cell.id, "")) or NO_ANSWER
             cell.outputs = list(_outputs(runs[cell.id])) if cell.id in runs else []
     notes = [*problems, *result.problems, *result.repairs]
     if notes:
         notebook.cells.insert(0, _notes_cell(notes))
     return notebook
+
+
+def _shown_source(answer: str) -> str:
+    return _BLANK.sub(_count_blank, text_only(answer, LONGEST_SOURCE))
+
+
+def _count_blank(run: re.Match[str]) -> str:
+    return f"\n\n# [{len(run[0]):,} blank characters]\n\n"
 
 
 def _reports(source: SourceNotebook, result: NotebookResult) -> dict[str, str]:

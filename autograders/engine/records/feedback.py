@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from autograders.engine.records.gradebook import BookMark
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["FeedbackPages"]
+__all__ = ["FeedbackPages", "plain_page"]
 
 # what Markdown makes; everything else that a student's text may have turned into is shown as text
 TAGS = frozenset(
@@ -21,6 +23,9 @@ TAGS = frozenset(
     | {"pre", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"}
 )
 ATTRIBUTES = {"a": ["href", "title"], "div": ["class"], "span": ["class"], "pre": ["class"], "code": ["class"]}
+# lexers take time squared for some input: within these limits the worst takes a part of a second
+LONGEST_HIGHLIGHTED = 8_000
+_BLANK = re.compile(r"\s{100}")
 
 
 class FeedbackPages:
@@ -72,6 +77,17 @@ class FeedbackPages:
         return exporter
 
 
+def plain_page(name: str, marks: Mapping[str, BookMark], error: Exception) -> str:
+    """HTML of a notebook whose page could not be made: its marks, and that the rest is missing."""
+    rows = "".join(f"<li>{escape(cell)}: {mark.score} of {mark.points}</li>" for cell, mark in marks.items())
+    title = escape(name)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>\n'
+        f"<h1>{title}</h1>\n<p>This page could not be made as usual ({escape(type(error).__name__)}). "
+        f"The marks stand; ask the staff for details.</p>\n<ul>{rows}</ul>\n</body></html>\n"
+    )
+
+
 def _class_exporter() -> type:
     """HTMLExporter that keeps what it made of the course's own cells, and sanitises what it makes of a student's."""
     from IPython.lib.lexers import IPython3Lexer
@@ -81,15 +97,26 @@ def _class_exporter() -> type:
     from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
+    from pygments.lexers import Python3Lexer
+    from pygments.lexers.special import TextLexer
 
     class ClassExporter(HTMLExporter):
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
             self._known: dict[tuple[str, str], str] = {}
             self._lexer, self._formatter = IPython3Lexer(), HtmlFormatter(cssclass=" highlight hl-ipython3")
+            self._students_lexer, self._plain_lexer = Python3Lexer(), TextLexer()
+
+        def _highlight(self, cell: Any, source: str) -> str:
+            """IPython's lexer is for our cells alone: blanks and dots of a student's would keep it busy for minutes."""
+            lexer = self._lexer
+            if _is_students(cell):
+                is_slow = len(source) > LONGEST_HIGHLIGHTED or _BLANK.search(source)
+                lexer = self._plain_lexer if is_slow else self._students_lexer
+            return highlight(source, lexer, self._formatter)
 
         def _once(self, kind: str, cell: Any, source: str, make: Any) -> str:
-            if cell.get("metadata", {}).get("nbgrader", {}).get("solution") or cell.get("id") == "grading_notes":
+            if _is_students(cell) or cell.get("id") == "grading_notes":
                 return make()
             if (kind, source) not in self._known:
                 self._known[kind, source] = make()
@@ -99,13 +126,12 @@ def _class_exporter() -> type:
         def markdown2html(self, context: Any, source: str) -> str:
             cell = context.get("cell", {})
             html = self._once("markdown", cell, source, lambda: HTMLExporter.markdown2html(self, context, source))
-            is_answer = cell.get("metadata", {}).get("nbgrader", {}).get("solution") and source == cell.source
-            return _sanitise(html) if is_answer else html
+            return _sanitise(html) if _is_students(cell) and source == cell.source else html
 
         @pass_context
         def highlight_code(self, context: Any, source: str, metadata: Any = None) -> str:
             cell = context.get("cell", {})
-            return self._once("code", cell, source, lambda: highlight(source, self._lexer, self._formatter))
+            return self._once("code", cell, source, lambda: self._highlight(cell, source))
 
         def from_notebook_node(self, nb: Any, resources: Any = None, **settings: Any) -> tuple[str, Any]:
             resources = self._init_resources(resources)
@@ -116,6 +142,10 @@ def _class_exporter() -> type:
             return TemplateExporter.from_notebook_node(self, nb, resources, **settings)
 
     return ClassExporter
+
+
+def _is_students(cell: Any) -> bool:
+    return bool(cell.get("metadata", {}).get("nbgrader", {}).get("solution"))
 
 
 def _sanitise(html: str) -> str:

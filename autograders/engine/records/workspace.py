@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,10 @@ class Workspace:
         return self.pending_folder / f"{_file_name(student)}.json"
 
     def submitted(self, student: str, notebook: str) -> Path:
-        return self.root / "submitted" / _file_name(student) / self.lab / f"{notebook}.ipynb"
+        return self.submitted_folder(student) / f"{notebook}.ipynb"
+
+    def submitted_folder(self, student: str) -> Path:
+        return self.root / "submitted" / _file_name(student) / self.lab
 
     def autograded(self, student: str, notebook: str) -> Path:
         return self.root / "autograded" / _file_name(student) / self.lab / f"{notebook}.ipynb"
@@ -71,17 +75,22 @@ class Workspace:
 
         Raises CourseError when the disk is full or the folder may not be written; the old file then stands.
         """
-        partial = self.partial / f"{os.getpid()}-{path.name}"
-        try:
-            self.partial.mkdir(parents=True, exist_ok=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(partial, content, lasting)
-            partial.replace(path)
-            if lasting:
-                _sync_folder(path.parent)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise self.cannot_write(path, error) from error
+        self._write(path, content, os.replace, lasting=lasting)
+
+    def write_first(self, path: Path, content: bytes) -> None:
+        """Put `content` at `path`, whole, unless a file is there already: of two programs at a time, the first stands.
+
+        Raises CourseError as `write` does.
+        """
+        self._write(path, content, _link, lasting=True)
+
+    def remove_others(self, folder: Path, wanted: Iterable[Path]) -> None:
+        """Remove the notebooks of a folder that are not `wanted`."""
+        for path in set(folder.glob("*.ipynb")) - set(wanted):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise self.cannot_write(path, error) from error
 
     def move(self, source: Path, destination: Path) -> None:
         """Rename within the workspace, at once and lasting."""
@@ -95,6 +104,19 @@ class Workspace:
         """Remove what killed runs left half-written. Only for the process that holds the workspace's lock."""
         for path in self.partial.glob("*"):
             path.unlink(missing_ok=True)
+
+    def _write(self, path: Path, content: bytes, put: Callable[[Path, Path], None], *, lasting: bool) -> None:
+        partial = self.partial / f"{os.getpid()}-{path.name}"
+        try:
+            self.partial.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(partial, content, lasting)
+            put(partial, path)
+            if lasting:
+                _sync_folder(path.parent)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise self.cannot_write(path, error) from error
 
     def cannot_write(self, path: Path, error: OSError) -> CourseError:
         """The sentence for people; what was written before stays as it is."""
@@ -115,6 +137,17 @@ def _write(path: Path, content: bytes, lasting: bool) -> None:
         file.flush()
         if lasting:
             os.fsync(file.fileno())
+
+
+def _link(partial: Path, path: Path) -> None:
+    """Rename without replacing; where the disk has no hard links, with it."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        pass
+    except OSError:
+        partial.replace(path)
+    partial.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from autograders.engine.records.autograded import autograded_notebook
 from autograders.engine.records.evidence import DamagedEvidence, from_json, to_json
-from autograders.engine.records.feedback import FeedbackPages
-from autograders.engine.records.gradebook import LabGradebook
+from autograders.engine.records.feedback import FeedbackPages, plain_page
+from autograders.engine.records.gradebook import BookMark, LabGradebook
 from autograders.engine.records.marks import CellName, auto_marks
 from autograders.engine.records.nbgrader_versions import is_unanswered, student_version
 from autograders.engine.records.workspace import Workspace
@@ -156,23 +156,30 @@ class Writer:
                 self.workspace.feedback(result.student, name).unlink(missing_ok=True)
 
     def _write_feedback(self, result: SubmissionResult) -> list[Path]:
-        import nbformat
-
         marks, comments = self._book.marks(result.student) or {}, self._book.comments(result.student)
         written = []
         for name in self.sources:
             path = self.workspace.autograded(result.student, name)
             if not path.exists():
                 continue
-            page = self._pages.render(
-                nbformat.read(path, as_version=4),
+            page = self._page(
+                path,
                 name,
                 {cell: mark for (notebook, cell), mark in marks.items() if notebook == name},
                 {cell: text for (notebook, cell), text in comments.items() if notebook == name},
             )
-            self.workspace.write(self.workspace.feedback(result.student, name), page.encode(), lasting=False)
+            self.workspace.write(self.workspace.feedback(result.student, name), page, lasting=False)
             written.append(self.workspace.feedback(result.student, name))
         return written
+
+    def _page(self, path: Path, name: str, marks: dict[str, BookMark], comments: dict[str, str]) -> bytes:
+        """The page of one autograded notebook, or a plain one: no notebook may stop the marks of the others."""
+        import nbformat
+
+        try:
+            return self._pages.render(nbformat.read(path, as_version=4), name, marks, comments).encode()
+        except Exception as error:
+            return plain_page(name, marks, error).encode("utf-8", "replace")
 
     def _unanswered(self, result: SubmissionResult) -> set[CellName]:
         """Solution cells that are empty or still the released stub, and those of notebooks not handed in."""

@@ -109,6 +109,16 @@ def test_v2_takes_the_groups_it_is_given(tmp_path):
     assert (made.folder / "cgroup.procs").read_text() == done.stdout, "the shell enters, then becomes the command"
 
 
+def test_v2_leaves_no_group_where_a_limit_is_refused(tmp_path, monkeypatch):
+    def refuse(path, value):
+        raise OSError(f"{path.name} is refused")
+
+    monkeypatch.setattr(caps, "_write", refuse)
+    with pytest.raises(OSError, match=r"memory.max is refused"):
+        CgroupV2(LIMITS, parent=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(not Path("/proc/self/cgroup").exists(), reason="no /proc")
 def test_the_best_kind_that_works_is_taken(monkeypatch):
     caps._best_kind.cache_clear()

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autograders.engine.records.feedback import FeedbackPages, plain_page
+from autograders.engine.records.gradebook import BookMark
 from autograders.engine.records.harmless import harmless_markdown, literal_markdown, one_line, terminal_text, text_only
 from autograders.engine.records.writer import Writer
 from autograders.engine.verdict import CaseResult, CellRun, QuestionResult, Verdict
@@ -309,3 +311,63 @@ def test_the_real_command_makes_feedback(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "feedback" / "ada" / lab).iterdir()) == names
+
+
+@pytest.fixture(scope="module")
+def code_page():
+    """Renders a notebook of one answer cell."""
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    pages = FeedbackPages()
+
+    def make(source):
+        entries = {"solution": True, "grade": False, "grade_id": "answer"}
+        return pages.render(new_notebook(cells=[new_code_cell(source, metadata={"nbgrader": entries})]), "n", {}, {})
+
+    return make
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("size", [7_900, 60_000])
+@pytest.mark.parametrize(
+    "part",
+    [
+        *(" \n", "\t\n", "\\\n", " ", '"', '"""', "(", "[{(", "f'{", "a", "`", ".", "a.", "@", "0_", "é", "#\n", "\0"),
+        *("%%x\n", "!x\n", "class ", "def \\\n", "match ", "from ", "x = '\\", " \n" * 49 + "a", " " * 98 + "match"),
+    ],
+)
+def test_code_made_to_be_slow_is_not(code_page, part, size):
+    code_page((part * size)[:size])
+
+
+def test_long_code_is_shown_in_the_same_place_without_colours(code_page):
+    short, long = "x = '<b>' & 1\n", "x = '<script>alert(1)</script>' & 1\n" * 1_000
+    coloured, plain = code_page(short), code_page(long)
+    assert '<span class="n">x</span>' in coloured and "&lt;b&gt;" in coloured
+    opening = '<div class=" highlight hl-ipython3"><pre><span></span>'
+    assert opening in coloured
+    assert opening + "x = '&lt;script&gt;alert(1)&lt;/script&gt;' &amp; 1" in plain
+    assert_harmless(plain, coloured)
+    assert opening + "x" in code_page("x" + " \n" * 50 + "y = 1")  # blanks, which cost most of all
+
+
+@pytest.mark.timeout(60)
+def test_blanks_in_an_answer_are_counted_where_others_render_it(tmp_path):
+    """nbgrader's own page has IPython's lexer, which no limit of ours guards."""
+    sources = tiny_sources(tmp_path / "course", ["9a_tiny"])
+    result = synthetic_result("ada", LAB, sources)
+    [notebook] = result.notebooks
+    blank = " \n\x00" * 10_000
+    answer = "def double(x):" + blank + "    return 2 * x"
+    with Writer(tmp_path / "workspace", LAB, sources) as writer:
+        writer.write(replace(result, notebooks=(replace(notebook, answers={"double": answer, "words": "1"}),)))
+        [path] = (tmp_path / "workspace").glob("autograded/**/*.ipynb")
+        assert "blank characters]" in path.read_text(encoding="utf-8")
+        assert " \\n" * 60 not in path.read_text(encoding="utf-8")
+
+
+def test_the_plain_page_shows_the_marks_and_no_markup_but_its_own():
+    strange = type("<script>", (Exception,), {})
+    page = plain_page("<b>n</b>", {"<i>": BookMark(1.5, None, None, 1.5, 2.0, False)}, strange("<script>"))
+    assert "1.5 of 2.0" in page and "The marks stand" in page
+    assert not any(markup in page for markup in ("<b>", "<i>", "<script>"))

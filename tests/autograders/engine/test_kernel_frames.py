@@ -8,15 +8,23 @@ import random
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from autograders.engine.isolation import kernel as kernel_module
+from autograders.engine.isolation import supply
 from autograders.engine.isolation.inside import wire
 from autograders.engine.isolation.inside.zygote import REPORT
 from autograders.engine.isolation.kernel import Kernel
 from autograders.engine.isolation.limits import Limits
+from autograders.engine.isolation.session import RunnableCell, Session
+from autograders.engine.notebook_grading import NotebookGrader
+from autograders.engine.repair.helper_cells import Helper
+from autograders.engine.repair.rebuild import Rebuilt
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import CellRun, Verdict
+from tests.autograders.engine.small_course import SUMS, sources
 
 PID = 4321
 LIMITS = Limits(reply=1_000_000, output=50_000, shown=100)
@@ -202,3 +210,120 @@ def test_thousands_of_damaged_replies():
         assert isinstance(outcome, (CellRun, StudentFault))
         if isinstance(outcome, CellRun):
             assert isinstance(outcome.text, str) and isinstance(outcome.error, str)
+
+
+def test_bytes_sent_ahead_do_not_keep_the_writer_busy(monkeypatch):
+    """The student writes first and never reads: nothing changes until the deadline, so nothing is to be done."""
+    calls = []
+
+    def select(*arguments):
+        calls.append(arguments)
+        return real(*arguments)
+
+    def play(channel, output, control):
+        channel.sendall(b"ahead")
+        time.sleep(3)
+
+    real = kernel_module.select.select
+    kernel = Kernel(FakeSandbox(play))
+    monkeypatch.setattr(kernel_module, "select", SimpleNamespace(select=select))
+    kernel.allow(1.0)
+    with pytest.raises(StudentFault) as fault:
+        kernel.ask(bytes(20_000_000))
+    kernel.close()
+    assert fault.value.verdict is Verdict.TIMEOUT
+    assert len(calls) < 200, f"{len(calls)} wake-ups"
+
+
+def test_a_sandbox_is_closed_when_the_next_one_cannot_be_started(monkeypatch):
+    made = []
+
+    class OnlyOne:
+        def __init__(self, limits, *, unsafe):
+            if made:
+                raise OSError("no process can be had")
+            self.closed = 0
+            made.append(self)
+
+        def wait(self):
+            pass
+
+        def close(self):
+            self.closed += 1
+
+    monkeypatch.setattr(supply, "Sandbox", OnlyOne)
+    with pytest.raises(OSError, match="no process"):
+        supply.SandboxSupply(LIMITS).take()
+    assert made[0].closed == 1
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_figures_and_texts_over_their_limits_are_not_kept():
+    limits = Limits(reply=1_000_000, shown=100, image=1_000, images=2)
+    images = [PNG.ljust(1_001, b"x"), PNG, PNG.ljust(1_000, b"x"), PNG]
+    assert run(says(execution(images=images)), limits=limits).images == (PNG,)
+    assert run(says(execution(images=images[1:])), limits=limits).images == tuple(images[1:3])
+    ran = run(says(execution(text="x" * 5_000, traceback="y" * 5_000)))
+    assert (len(ran.text), len(ran.error)) == (LIMITS.shown, LIMITS.shown)
+
+
+class ShowsMuch:
+    """A kernel, and the slot that forks it: each cell shows what its source names."""
+
+    def __init__(self, limits):
+        self.supply = SimpleNamespace(limits=limits)
+        self.seconds_left = 10.0
+
+    def fork(self):
+        return self
+
+    def allow(self, seconds):
+        pass
+
+    def execute(self, source, identifier):
+        text, figure = (int(size) for size in source.split())
+        figures = (PNG.ljust(figure, b"x"),) * 4
+        return CellRun(identifier, Verdict.ERROR, "x" * text, figures, "y" * text + "NameError: z")
+
+
+def runs_of(cells, **limits):
+    session = Session(ShowsMuch(Limits(**limits)), cells)
+    session.run_cells()
+    return session.runs
+
+
+def size_of(runs):
+    return sum(len(ran.text) + len(ran.error) + sum(map(len, ran.images)) for ran in runs.values())
+
+
+def test_what_is_kept_of_one_notebook_is_bounded():
+    cells = [RunnableCell(str(number), "20000 490000") for number in range(50)]
+    runs = runs_of(cells)
+    assert len(runs) == 50 and len(runs["0"].images) == 4 and len(runs["0"].text) == 20_000
+    assert size_of(runs) < Limits().kept + 50 * 1_000
+    assert "left out" in runs["49"].text and not runs["49"].images
+    assert all(ran.error.endswith("NameError: z") for ran in runs.values())
+
+
+def test_text_outlasts_figures():
+    runs = runs_of([RunnableCell("a", "10 1000"), RunnableCell("b", "10 1000"), RunnableCell("c", "0 0")], kept=6_000)
+    assert (len(runs["a"].images), len(runs["b"].images), len(runs["c"].images)) == (4, 0, 4)
+    assert runs["b"].text.startswith("x" * 10 + "\n[The figures are left out")
+
+
+def test_text_alone_is_bounded_too():
+    runs = runs_of([RunnableCell(str(number), "20000 8", figures=False) for number in range(2_000)])
+    assert size_of(runs) < Limits().kept + 2_000 * 1_000
+    assert "left out" in runs["1999"].text
+
+
+def test_no_figures_of_helper_cells_are_kept():
+    source = sources()[SUMS]
+    answers = {cell.id: "pass" for cell in source.text.of_kind("exercise", "quiz")}
+    rebuilt = Rebuilt(answers=answers, texts={}, helpers=(Helper("import os", "add"),), repairs=(), problems=())
+    figures = {cell.id: cell.figures for cell in NotebookGrader(source, {}, Limits())._cells(rebuilt) if not cell.ours}
+    assert figures == {"helper 0 of add": False, "add": True, "twice": True, "letters": True}
+    runs = runs_of([RunnableCell("helper", "10 1000", figures=False), RunnableCell("add", "10 1000")])
+    assert (len(runs["helper"].images), len(runs["add"].images)) == (0, 4)

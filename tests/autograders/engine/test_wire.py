@@ -12,7 +12,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autograders.engine.isolation.inside import kernel as inside
 from autograders.engine.isolation.inside import wire
+from autograders.engine.isolation.limits import Limits
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(max_size=20),
@@ -102,8 +104,14 @@ MALFORMED = {
     "a set that is a number": message({"set": 5}),
     "an unhashable element": message({"set": [[1]]}),
     "a mapping over the cap": message({"dict": [[number, 0] for number in range(10_001)]}),
-    "odd hex": message({"bytes": "abc"}),
-    "hex of another type": message({"bytes": 7}),
+    "bytes of a length that is text": message({"bytes": "abc"}, b"abc"),
+    "bytes that are not there": message({"bytes": 7}),
+    "bytes beyond the blobs": message({"bytes": 9}, bytes(4)),
+    "bytes of a negative length": message([{"bytes": 1}, {"bytes": -1}, {"bytes": 1}], b"x"),
+    "bytes of a boolean length": message({"bytes": True}, b"x"),
+    "bytes of a fraction": message({"bytes": 1.0}, b"x"),
+    "bytes of an absurd length": message({"bytes": 2**80}, b"x"),
+    "bytes handed out twice": message([{"bytes": 4}, {"bytes": 4}], bytes(4)),
     "an object dtype": message({"array": ["object", [1], 8]}, bytes(8)),
     "a dtype that is a list": message({"tensor": [["float32"], [1], 4]}, bytes(4)),
     "a shape that is too large": message({"tensor": ["float32", [2**40, 2**40], 4]}, bytes(4)),
@@ -168,3 +176,26 @@ def test_thousands_of_damaged_messages_raise_nothing_else():
 def test_any_bytes(data):
     with contextlib.suppress(wire.MalformedMessage):
         wire.loads(data)
+
+
+@pytest.mark.parametrize("size", [0, 1, 600_000, 4_000_000])
+def test_bytes_of_any_size_come_back_between_tensors(size):
+    data = random.Random(5).randbytes(size)
+    first, back, last = wire.loads(wire.dumps([torch.arange(3), data, np.ones(2)]))
+    assert back == data and first.tolist() == [0, 1, 2] and last.tolist() == [1, 1]
+
+
+def test_figures_at_their_limits_reach_the_grader_and_larger_ones_are_named():
+    shown = inside.Collected()
+    for size in (inside.MAX_IMAGE + 1, *[inside.MAX_IMAGE] * (inside.MAX_IMAGES + 3)):
+        shown.publish({"image/png": b"\x89PNG\r\n".ljust(size, b"x")})
+    images, texts = shown.take()
+    reply = wire.dumps({"value": {"images": images, "text": "\n".join(texts)}})
+    back = wire.loads(reply)["value"]
+    assert [len(image) for image in back["images"]] == [inside.MAX_IMAGE] * inside.MAX_IMAGES
+    assert "1,000,001 bytes was left out" in back["text"] and back["text"].count("Only the first 4 figures") == 1
+    assert len(reply) < Limits().reply / 2  # so that no sum of figures makes a reply too large
+
+
+def test_what_the_kernel_keeps_is_what_the_grader_takes():
+    assert (Limits().images, Limits().image, Limits().shown) == (inside.MAX_IMAGES, inside.MAX_IMAGE, inside.MAX_TEXT)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from autograders.engine.records.evidence import to_json
+from autograders.engine.records.feedback import FeedbackPages
 from autograders.engine.records.writer import Writer
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
 from course_lib.errors import CourseError
@@ -233,3 +235,41 @@ def test_a_student_cannot_be_a_path(tmp_path, sources, result, student, fresh):
 def test_a_lab_that_is_not_there_is_named(tmp_path, sources):
     with pytest.raises(CourseError, match=f"no lab 'lab0'; there are {LAB}"):
         Writer(tmp_path, "lab0", sources)
+
+
+@pytest.fixture
+def broken_pages(monkeypatch):
+    """Pages of one notebook cannot be rendered, until the returned function is called."""
+    real = FeedbackPages.render
+
+    def render(self, notebook, name, marks, comments):
+        if name == "9a_tiny":
+            raise RecursionError("<b>too deep</b>")
+        return real(self, notebook, name, marks, comments)
+
+    monkeypatch.setattr(FeedbackPages, "render", render)
+    return lambda: monkeypatch.setattr(FeedbackPages, "render", real)
+
+
+def test_a_page_that_cannot_be_made_is_a_plain_one_and_the_marks_stand(tmp_path, sources, result, fresh, broken_pages):
+    fresh(tmp_path)
+    entries = [result("ada"), result("<b>ben")]
+    with Writer(tmp_path, LAB, sources) as writer:
+        for entry in entries:
+            writer.write(entry)
+            assert writer.done(entry.student) == entry.sha256
+        page = (tmp_path / "feedback/<b>ben" / LAB / "9a_tiny.html").read_text(encoding="utf-8")
+        assert "could not be made as usual (RecursionError)" in page and "check_double: " in page and "<b>" not in page
+        assert "Score: " in (tmp_path / "feedback/ada" / LAB / "9b_tiny.html").read_text(encoding="utf-8")
+        broken_pages()
+        writer.feedback("ada")
+        assert "Score: " in (tmp_path / "feedback/ada" / LAB / "9a_tiny.html").read_text(encoding="utf-8")
+
+
+def test_pending_evidence_whose_page_cannot_be_made_stops_no_later_run(tmp_path, sources, result, fresh, broken_pages):
+    fresh(tmp_path)
+    entry = result("ada")
+    with Writer(tmp_path, LAB, sources) as writer:
+        writer.workspace.write(writer.workspace.pending("ada"), to_json(entry))
+    with Writer(tmp_path, LAB, sources) as writer:
+        assert writer.done("ada") == entry.sha256

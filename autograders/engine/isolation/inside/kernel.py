@@ -21,6 +21,7 @@ from .answers import Answers
 __all__ = ["serve"]
 
 MAX_IMAGES, MAX_IMAGE, MAX_TEXT = 4, 1_000_000, 20_000
+TOO_MANY = f"[Only the first {MAX_IMAGES} figures are shown.]"
 
 
 class Collected(DisplayPublisher):
@@ -36,11 +37,18 @@ class Collected(DisplayPublisher):
 
         picture = data.get("image/png")
         if picture is not None:
-            picture = base64.b64decode(picture) if isinstance(picture, str) else bytes(picture)
-            if len(self.images) < MAX_IMAGES and len(picture) <= MAX_IMAGE:
-                self.images.append(picture)
+            self._keep(base64.b64decode(picture) if isinstance(picture, str) else bytes(picture))
         elif "text/plain" in data:
             self.texts.append(str(data["text/plain"])[:MAX_TEXT])
+
+    def _keep(self, picture: bytes) -> None:
+        """A figure too many or too large is named in the text: the grader would stop at the reply that carried it."""
+        if len(picture) > MAX_IMAGE:
+            self.texts.append(f"[A figure of {len(picture):,} bytes was left out; {MAX_IMAGE:,} are shown at most.]")
+        elif len(self.images) < MAX_IMAGES:
+            self.images.append(picture)
+        elif TOO_MANY not in self.texts:
+            self.texts.append(TOO_MANY)
 
     def take(self) -> tuple[list[bytes], list[str]]:
         images, texts = self.images, self.texts

@@ -4,9 +4,9 @@ A message is a JSON header and binary blobs:
 
     4 bytes  length of the header, little-endian
     header   JSON; None, bool, int, float, str and lists stand as they are, other kinds as {tag: ...}
-    blobs    the numbers of tensors and arrays, one after the other
+    blobs    bytes and the numbers of tensors and arrays, one after the other
 
-    {"tuple": [...]}  {"set": [...]}  {"dict": [[key, value], ...]}  {"bytes": hex}
+    {"tuple": [...]}  {"set": [...]}  {"dict": [[key, value], ...]}  {"bytes": length}
     {"tensor": [dtype, shape, length]}  {"array": [dtype, shape, length]}  {"dtype": name}
     {"generator": seed}                 a torch.Generator, made anew where it arrives
     {"handle": [number, kind]}          something that stays in the student's process
@@ -96,7 +96,8 @@ def _encode(value: Any, blobs: list[bytes], keep: Any, depth: int) -> Any:
     if isinstance(value, float):
         return float(value)
     if isinstance(value, bytes):
-        return {"bytes": value.hex()}
+        blobs.append(bytes(value))
+        return {"bytes": len(blobs[-1])}
     if isinstance(value, Seeded):
         return {"generator": value.seed}
     if isinstance(value, Handle):
@@ -206,7 +207,9 @@ class _Reader:
         return result
 
     def _decode_bytes(self, content: Any, depth: int) -> bytes:
-        return bytes.fromhex(content)
+        if not _is_size(content):
+            raise MalformedMessage("a length that is none")
+        return self._blob(content)
 
     def _decode_dtype(self, content: Any, depth: int) -> Any:
         import torch
@@ -251,13 +254,20 @@ class _Reader:
         sizes = isinstance(shape, list) and len(shape) <= MAX_DIMENSIONS and all(_is_size(size) for size in shape)
         if not sizes or not _is_size(length):
             raise MalformedMessage("a shape or length that is none")
-        if math.prod(shape) * _ITEM_BYTES[dtype] != length or self.place + length > len(self.message):
+        if math.prod(shape) * _ITEM_BYTES[dtype] != length:
             raise MalformedMessage("numbers that do not fill their shape")
-        data = bytes(self.message[self.place : self.place + length])
-        self.place += length
+        data = self._blob(length)
         if dtype == "bool" and data.strip(b"\0\1"):
             raise MalformedMessage("a truth value that is neither 0 nor 1")
         return dtype, tuple(shape), data
+
+    def _blob(self, length: int) -> bytes:
+        """The next `length` bytes behind the header; no byte is handed out twice."""
+        if self.place + length > len(self.message):
+            raise MalformedMessage("a blob that is longer than the message")
+        data = bytes(self.message[self.place : self.place + length])
+        self.place += length
+        return data
 
 
 def _is_size(value: Any) -> bool:
