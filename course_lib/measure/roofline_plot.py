@@ -95,5 +95,5 @@ def _draw_ceilings(axes: Any, machine: Ceilings) -> np.ndarray:
     roof = np.concatenate([np.linspace(start, corner, 200), np.linspace(corner, end, 200)])
     above = [roof + np.array([0, step]) for step in (0, 8, 16)]  # where the memory's value stands
     box = value.get_window_extent()
-    middle = np.stack([np.linspace(box.x0, box.x1, 60), np.full(60, (box.y0 + box.y1) / 2)], axis=1)
-    return np.concatenate([*above, middle])
+    across, up = np.meshgrid(np.linspace(box.x0, box.x1, 60), np.linspace(box.y0, box.y1, 4))
+    return np.concatenate([*above, np.stack([across.ravel(), up.ravel()], axis=1)])

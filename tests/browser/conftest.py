@@ -14,7 +14,7 @@ SCREENSHOTS = ROOT / "build" / "screenshots"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def labs(tmp_path_factory):
     """A student's copy: browser tests type into it."""
     root = tmp_path_factory.mktemp("student")
@@ -22,7 +22,7 @@ def labs(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(labs):
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed; `apt-get install chromium` on Debian")
@@ -31,7 +31,7 @@ def server(labs):
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(server):
     from playwright.sync_api import sync_playwright
 

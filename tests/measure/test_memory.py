@@ -33,7 +33,7 @@ def test_tensors_alive_at_once_add_up_and_freed_ones_do_not():
     assert found.history == (3000, 5000, 6000, 1000)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["make", "drop"]), st.integers(0, 40)), max_size=30))
 def test_any_order_of_making_and_dropping(steps):
     now = highest = 0

@@ -1,6 +1,8 @@
 """The logic of rooflines with a clock and ceilings that the test sets; nothing here depends on a machine's speed."""
 
 import importlib
+import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -231,9 +233,22 @@ def test_the_plot_names_its_axes_and_no_texts_overlap():
     assert "MACs per byte" in axes.get_xlabel() and "GMAC/s" in axes.get_ylabel()
     assert axes.get_title() == "A small network: a machine"
     assert len(axes.collections) == 4
+    assert not overlapping(figure)
+
+
+@pytest.mark.parametrize("seed", [0, 19, 37, 106])  # at the last three a name once stood in the value of the roof
+def test_no_texts_overlap_whatever_the_rates(seed):
+    draw, measured = random.Random(seed), example()
+    layers = [replace(layer, seconds=1e-5 * 10 ** draw.uniform(-1, 1)) for layer in measured.layers]
+    figure = replace(measured, layers=tuple(layers)).plot("A small network")
+    assert not overlapping(figure)
+
+
+def overlapping(figure):
+    [axes] = figure.axes
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in axes.texts if not text.get_rotation() and not text.arrow_patch]
-    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    return [(a, b) for number, a in enumerate(boxes) for b in boxes[:number] if a.overlaps(b)]
 
 
 def test_the_plotted_roof_is_the_attainable_rate():

@@ -448,7 +448,7 @@ def map_loss(nll, weight, scale, examples):
     return nll.mean() - (density + math.log(2 * scale)).sum() / examples
 
 
-# %% wrong="soft_threshold" name="calls F.softshrink"
+# %% wrong="soft_threshold" name="calls the library"
 def soft_threshold(weight, threshold):
     return F.softshrink(weight, threshold)
 

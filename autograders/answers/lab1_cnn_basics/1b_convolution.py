@@ -464,7 +464,7 @@ def pool2d(x, kernel, stride=None, padding=0, mode="max"):
     return torch.stack(rows, 2)
 
 
-# %% wrong="grouped_conv" name="leaves the groups to F.conv2d"
+# %% wrong="grouped_conv" name="calls the library"
 def grouped_conv2d(x, weight, groups, padding=0):
     if x.shape[1] % groups or weight.shape[0] % groups:
         raise ValueError("groups do not divide the channels")
@@ -729,7 +729,7 @@ def layout_strides(shape, layout):
     return torch.empty(shape).permute(order).contiguous().permute([order.index(axis) for axis in range(4)]).stride()
 
 
-# %% wrong="winograd" name="calls F.conv2d"
+# %% wrong="winograd" name="calls the library"
 def winograd_conv2d(x, weight):
     return F.conv2d(x, weight, padding=1)
 

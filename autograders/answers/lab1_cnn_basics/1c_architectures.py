@@ -2,7 +2,7 @@
 # Wrong answers that the visible checks must catch, and other right answers that they must accept.
 
 
-# %% wrong="batch_norm" name="calls F.batch_norm"
+# %% wrong="batch_norm" name="calls the library"
 def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     return F.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
 
@@ -1099,7 +1099,7 @@ class SqueezeExcitation(nn.Module):
         return self.gate(x) * x
 
 
-# %% wrong="hard_swish" name="calls nn.Hardswish"
+# %% wrong="hard_swish" name="calls the library"
 def hard_swish(x):
     return nn.Hardswish()(x)
 
@@ -1191,7 +1191,7 @@ def last_stage_macs(side, inputs, expanded, projected, features, classes):
         return tuple(measure.count(nn.Sequential(*layers), x).macs for layers in (original, redesigned))
 
 
-# %% wrong="channel_shuffle" name="calls F.channel_shuffle"
+# %% wrong="channel_shuffle" name="calls the library"
 def channel_shuffle(x, groups):
     if x.shape[1] % groups:
         raise ValueError("groups do not divide the channels")

@@ -406,7 +406,7 @@ def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
     return total
 
 
-# %% wrong="ffn_gelu" name="calls F.gelu"
+# %% wrong="ffn_gelu" name="calls the library"
 def gelu(x):
     inputs = x.detach().clone().requires_grad_()
     values = F.gelu(inputs)
@@ -489,7 +489,7 @@ def feed_forward(x, w_1, b_1, w_2, b_2):
     return gelu(hidden)[0] @ w_2.T + b_2
 
 
-# %% wrong="layer_norm" name="calls F.layer_norm"
+# %% wrong="layer_norm" name="calls the library"
 def layer_norm(x, weight, bias, eps=1e-5):
     return F.layer_norm(x, x.shape[-1:], weight, bias, eps)
 
