@@ -161,13 +161,14 @@ class NativeKernel:
         hint: str = "",
     ) -> None:
         """Require the launch to take less than 1 / factor of the time of `plain`, a source of ours with a kernel of the
-        same name and parameters. Both run in turn on the same data; one pair of `repeats` is enough, so that another
-        program's work on this machine costs nobody marks.
+        same name and parameters. Both run in turn on the same data, two to `repeats` times, and the fastest run of each
+        counts, so that another program's work on this machine neither costs nor gives marks.
         """
+        ours, theirs = [], []
         for _ in range(repeats):
-            ours = self._timed(self._job("cuda_seconds", grid, block, args, shared_mem, source=plain))
-            theirs = self._timed(self._job("cuda_seconds", grid, block, args, shared_mem))
-            if theirs * factor < ours:
+            ours.append(self._timed(self._job("cuda_seconds", grid, block, args, shared_mem, source=plain)))
+            theirs.append(self._timed(self._job("cuda_seconds", grid, block, args, shared_mem)))
+            if len(ours) > 1 and min(theirs) * factor < min(ours):
                 comparison.that(True, "")
                 return
         raise StudentFault(Verdict.WRONG, f"The kernel does too much work. {hint}".strip())
