@@ -84,7 +84,7 @@ def test_a_lab_asks_about_existing_exercises_once():
 def test_whatever_is_replied_is_no_fault_of_the_question(name, exercise):
     """Else a wrong answer could choose to be looked at by a person."""
     for reply in REPLIES:
-        result = ask(entry(name, exercise), 1.0, Student(FixedReply(reply)), trial(name).reference, 0)
+        result = ask(entry(name, exercise), 1.0, Student(FixedReply.of(reply)), trial(name).reference, 0)
         assert not result.is_fault, (reply, [case.message for case in result.cases])
         assert result.score <= TRIVIAL_SHARE, reply
 

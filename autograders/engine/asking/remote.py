@@ -212,10 +212,12 @@ def _as_handles(value: Any) -> Any:
     return value
 
 
-def as_object(answer: Any) -> RemoteObject:
-    """The handle of what is no data, such as a module; an answer of data ends the case as wrong."""
+def as_object(
+    answer: Any, problem: str = "The answer is not an object of the kind that was asked for."
+) -> RemoteObject:
+    """The handle of what is no data, such as a module; an answer of data ends the case as wrong, with `problem`."""
     if not isinstance(answer, RemoteObject):
-        raise StudentFault(Verdict.WRONG, "The answer is not an object of the kind that was asked for.")
+        raise StudentFault(Verdict.WRONG, problem)
     return answer
 
 

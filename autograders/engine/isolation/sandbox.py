@@ -182,9 +182,11 @@ def _as_root() -> bool:
 
 def _uid_inside(caps: Caps) -> int:
     """Who root becomes. Without a cgroup a user's processes count over all sandboxes: each has a user of its own."""
+    if not isinstance(caps, NoCaps):
+        return NOBODY
     ranges = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
     has_spare_users = any(int(first) + int(count) >= 2**31 for first, _, count in ranges)
-    return 2**30 + secrets.randbelow(2**29) if isinstance(caps, NoCaps) and has_spare_users else NOBODY
+    return 2**30 + secrets.randbelow(2**29) if has_spare_users else NOBODY
 
 
 @functools.cache

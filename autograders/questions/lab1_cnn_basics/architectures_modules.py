@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from autograders.engine.asking.comparison import close, that
 from autograders.engine.asking.inputs import Inputs
-from autograders.engine.asking.remote import RemoteObject
+from autograders.engine.asking.remote import RemoteObject, as_object
 
 __all__ = ["compare", "lively", "loaded", "made"]
 
@@ -35,8 +35,7 @@ def lively(module: nn.Module, rng: Inputs) -> nn.Module:
 
 def made(answer: Any) -> RemoteObject:
     """The module a student's class made; anything else ends the case."""
-    that(isinstance(answer, RemoteObject), "The class should make a module.")
-    return answer
+    return as_object(answer, "The class should make a module.")
 
 
 def loaded(answer: Any, theirs: nn.Module, hint: str = "") -> RemoteObject:

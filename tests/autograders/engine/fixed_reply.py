@@ -8,8 +8,13 @@ from autograders.engine.isolation.inside import wire
 
 
 class FixedReply:
-    def __init__(self, value):
-        self.reply = wire.dumps({"value": value})
+    def __init__(self, reply):
+        self.reply = reply
+
+    @classmethod
+    def of(cls, value):
+        """The well-formed reply that brings a value."""
+        return cls(wire.dumps({"value": value}))
 
     def ask(self, request):
         return self.reply

@@ -72,6 +72,6 @@ def test_a_short_list_of_texts_takes_no_more_memory_than_it_has():
 @pytest.mark.parametrize("values", [(), (1.0,), (1.0, 2.0, 3.0), 5.0, None])
 def test_gradients_and_arguments_come_in_the_number_asked_for(values):
     with pytest.raises(StudentFault):
-        Student(FixedReply((1.0, values))).gradients("f", 1.0, 2.0, wrt=(0, 1))
+        Student(FixedReply.of((1.0, values))).gradients("f", 1.0, 2.0, wrt=(0, 1))
     with pytest.raises(StudentFault):
-        Student(FixedReply((1.0, values, {}))).after("f", 1.0, 2.0)
+        Student(FixedReply.of((1.0, values, {}))).after("f", 1.0, 2.0)

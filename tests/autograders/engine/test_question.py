@@ -16,6 +16,7 @@ from autograders.engine.isolation.inside import wire
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
 from course_lib.workbook.quizzes import Statement
+from tests.autograders.engine.fixed_reply import FixedReply
 
 
 def put(function, namespace, points=4.0, asker=None):
@@ -153,16 +154,6 @@ def test_an_object_may_be_an_argument_of_a_later_call():
     assert put(applied, {"Net": torch.nn.Linear, "apply": lambda nets, x: nets[0](x)}).score == 4
 
 
-class Fixed:
-    """An asker that replies what it was told to, whatever is asked."""
-
-    def __init__(self, reply):
-        self.reply = reply
-
-    def ask(self, request):
-        return self.reply
-
-
 @pytest.mark.parametrize(
     "reply",
     [
@@ -181,7 +172,7 @@ class Fixed:
     ],
 )
 def test_forged_replies_earn_nothing(reply):
-    result = put(three_cases, {}, asker=Fixed(reply))
+    result = put(three_cases, {}, asker=FixedReply(reply))
     assert result.score == 0 and not result.is_fault
 
 
