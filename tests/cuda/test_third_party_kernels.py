@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from third_party import CASES
 
 from course_lib import cuda
+from tests.cuda.third_party import CASES
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
