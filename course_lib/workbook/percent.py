@@ -17,7 +17,7 @@ from course_lib.errors import CourseError
 __all__ = ["Cell", "PercentFile", "read_percent"]
 
 KIND_KEYS = ("exercise", "check", "experiment", "question", "quiz", "demo", "wrong", "right")
-KNOWN_KEYS = frozenset({*KIND_KEYS, "points", "topics", "tags", "name"})
+KNOWN_KEYS = frozenset({*KIND_KEYS, "points", "topics", "tags", "name", "of"})
 _EDITOR_NOISE = frozenset({"lines_to_next_cell", "lines_to_end_of_cell_marker"})
 
 
@@ -37,6 +37,7 @@ class Cell:
     topics: tuple[str, ...] = ()
     points: float | None = None
     name: str = ""
+    of: str = ""
     unknown_keys: tuple[str, ...] = ()
 
 
@@ -83,6 +84,7 @@ def _cell(path: Path, raw: Any) -> Cell:
         topics=tuple(part.strip() for part in str(keys.get("topics", "")).split(",") if part.strip()),
         points=_points(path, identifier, keys.get("points")),
         name=str(keys.get("name", "")),
+        of=str(keys.get("of", "")),
         unknown_keys=tuple(sorted(keys.keys() - KNOWN_KEYS)),
     )
 

@@ -1,0 +1,1 @@
+"""What authors of exercises use: answers that staff keep, and ways to try them."""
