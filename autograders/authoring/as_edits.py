@@ -11,7 +11,7 @@ __all__ = ["edit_between", "in_the_words_of"]
 
 
 def in_the_words_of(base: str, source: str) -> str:
-    """The program `source`, with the lines of `base` wherever both say the same: its docstrings, annotations, comments."""
+    """The program `source` in the lines of `base` wherever both say the same, with its docstrings and annotations."""
     old, new = statements(base), statements(source)
     base_lines, source_lines = base.split("\n"), source.split("\n")
     matcher = difflib.SequenceMatcher(None, [one.says for one in old], [one.says for one in new], autojunk=False)

@@ -1,4 +1,4 @@
-"""When two answers are the same program: names, values and steps agree; comments, docstrings and annotations may not."""
+"""When two answers are the same program: comments, docstrings and annotations aside."""
 
 from __future__ import annotations
 
