@@ -21,7 +21,7 @@ import yaml
 from autograders.engine.intake.student_names import safe_name
 from autograders.exploits.notebook_file import handed_in
 from autograders.exploits.transplant import movable, moved
-from autograders.trial import read_answers
+from course_lib.course_root import places
 from course_lib.errors import CourseError
 from course_lib.workbook import SourceNotebook, source_notebooks
 from course_lib.workbook.percent import Cell
@@ -85,7 +85,7 @@ def make_class(folder: Path, count: int, seed: int, root: Path, lab: str) -> dic
     """
     notebooks = [source for source in source_notebooks(root).values() if source.lab == lab]
     if not notebooks:
-        raise CourseError(f"there is no lab {lab!r} in {root / 'solutions'}")
+        raise CourseError(f"there is no lab {lab!r} in {places(root).text}")
     draw = random.Random(f"{seed}/{lab}")
     maker = _Maker(root, notebooks, draw)
     people = [_Person.drawn(number, draw) for number in range(count)]
@@ -120,7 +120,7 @@ class _Maker:
             for source in notebooks
         }
         self.full = sum(sum(points.values()) for points in self.points.values())
-        answers = [(source, cell) for source in notebooks for cell in read_answers(root, source)]
+        answers = [(source, cell) for source in notebooks for cell in read_answers(source)]
         self.wrong_answers = [(source, cell) for source, cell in answers if cell.kind == "wrong"]
         self.right_answers = [(source, cell) for source, cell in answers if cell.kind == "right"]
 

@@ -1,1 +1,1 @@
-"""What authors of exercises use: answers that staff keep, and ways to try them."""
+"""What authors of exercises use: trying answers, the dry run, made-up classes. Trusted code only, no sandbox."""

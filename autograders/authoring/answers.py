@@ -14,7 +14,7 @@ answer that `of` names: a right one of the same exercise, or a wrong one above i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,28 +48,28 @@ class Answer:
     of: str = ""
 
 
-def answers_path(root: Path, notebook: SourceNotebook) -> Path:
-    return root / "autograders" / "answers" / notebook.lab / f"{notebook.id}.py"
-
-
-def read_answers(root: Path, notebook: SourceNotebook) -> list[Answer]:
+def read_answers(notebook: SourceNotebook) -> list[Answer]:
     """The answers staff keep for one notebook, in the order of their file; none if there is no file of them.
 
     Raises CourseError for an answer to another notebook's exercise, one without a name of its own, an edit that does
     not apply, and an answer that is the same program as the solution or another one.
     """
-    path = answers_path(root, notebook)
+    path = answers_path(notebook)
     if not path.exists():
         return []
     cells = read_percent(path).of_kind("wrong", "right")
-    exercises = {cell.id: cell for cell in notebook.text.of_kind("exercise")}
+    solutions = {cell.id: solution_of(cell) for cell in notebook.text.of_kind("exercise")}
     found: dict[str, dict[str, Answer]] = {}
     for exercise in dict.fromkeys(cell.id for cell in cells):
         mine = [cell for cell in cells if cell.id == exercise]
-        if exercise not in exercises:
-            raise _refused(path, mine[0], f"{notebook.id} has no exercise {exercise!r}; it has {_listed(exercises)}")
-        found[exercise] = _Reader(path, solution_of(exercises[exercise]), mine).read()
+        if exercise not in solutions:
+            raise _refused(mine[0], f"{notebook.id} has no exercise {exercise!r}; it has {_listed(solutions)}")
+        found[exercise] = _Reader(solutions[exercise], mine).read()
     return [found[cell.id][cell.name] for cell in cells]
+
+
+def answers_path(notebook: SourceNotebook) -> Path:
+    return notebook.marking / "answers.py"
 
 
 def solution_of(exercise: Cell) -> str:
@@ -80,21 +80,23 @@ def solution_of(exercise: Cell) -> str:
 class _Reader:
     """The answers to one exercise: right ones first, as any edit may name them."""
 
-    def __init__(self, path: Path, solution: str, cells: list[Cell]) -> None:
-        self._path, self._solution, self._cells = path, solution, cells
+    def __init__(self, solution: str, cells: list[Cell]) -> None:
+        self._solution, self._cells = solution, cells
         self._read: dict[str, Answer] = {}
         self._programs = {_program(solution): "the solution"}
 
     def read(self) -> dict[str, Answer]:
         for cell in sorted(self._cells, key=lambda cell: cell.kind != "right"):
+            if cell.unknown_keys:
+                raise _refused(cell, f"its header has unknown keys {', '.join(cell.unknown_keys)}")
             if not cell.name:
-                raise self._refused(cell, "it has no name: say in `name` what is wrong with it, or how it differs")
+                raise _refused(cell, "it has no name: say in `name` what is wrong with it, or how it differs")
             if cell.name in self._read:
-                raise self._refused(cell, "another answer of this exercise has the same name")
+                raise _refused(cell, "another answer of this exercise has the same name")
             answer = self._answer(cell)
             same = self._programs.setdefault(_program(answer.source), f'the answer "{cell.name}"')
             if same != f'the answer "{cell.name}"':
-                raise self._refused(cell, f"it is the same program as {same}")
+                raise _refused(cell, f"it is the same program as {same}")
             self._read[cell.name] = answer
         return self._read
 
@@ -102,14 +104,14 @@ class _Reader:
         if not (cell.of or cell.source.startswith(STARTS)):
             return Answer(cell.kind, cell.id, cell.name, cell.source)
         if cell.kind == "right":
-            raise self._refused(cell, "a right answer is written in full, independently of the solution")
+            raise _refused(cell, "a right answer is written in full, independently of the solution")
         base = self._base(cell)
         try:
             edit = read_edit(cell.source)
             return Answer(cell.kind, cell.id, cell.name, edit.apply(base), edit, cell.of)
         except EditFault as fault:
             what = f'the answer "{cell.of}"' if cell.of else "the solution"
-            raise self._refused(cell, f"as an edit of {what}: {fault}", fault.line) from fault
+            raise _refused(cell, f"as an edit of {what}: {fault}", fault.line) from fault
 
     def _base(self, cell: Cell) -> str:
         if not cell.of:
@@ -117,25 +119,15 @@ class _Reader:
         if cell.of in self._read:
             return self._read[cell.of].source
         if cell.of in {other.name for other in self._cells}:
-            raise self._refused(cell, f"it is an edit of {cell.of!r}, a wrong answer that must stand above it")
+            raise _refused(cell, f"it is an edit of {cell.of!r}, a wrong answer that must stand above it")
         names = [other.name for other in self._cells if other.name != cell.name]
-        raise self._refused(cell, f"it is an edit of {cell.of!r}; there are {_listed(names)}")
-
-    def _refused(self, cell: Cell, problem: str, line: int = 0) -> CourseError:
-        return _refused(self._path, cell, problem, line)
+        raise _refused(cell, f"it is an edit of {cell.of!r}; there are {_listed(names)}")
 
 
-def _refused(path: Path, cell: Cell, problem: str, line: int = 0) -> CourseError:
+def _refused(cell: Cell, problem: str, line: int = 0) -> CourseError:
     """`line` counts from 1 below the cell's header; 0 is the header."""
-    place = next((number for number in _headers(path, cell)), 0) + line
-    return CourseError(f'{path}:{place}: {cell.kind} answer "{cell.name}" to {cell.id}: {problem}')
-
-
-def _headers(path: Path, cell: Cell) -> Iterator[int]:
-    """Lines that may be this cell's header: jupytext does not say where a cell stands."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if line.startswith("# %%") and f'{cell.kind}="{cell.id}"' in line and cell.name in line:
-            yield number
+    place = f"{cell.path}:{cell.line + line}" if cell.line else str(cell.path)
+    return CourseError(f'{place}: {cell.kind} answer "{cell.name}" to {cell.id}: {problem}')
 
 
 def _program(source: str) -> str:
