@@ -28,7 +28,7 @@ class EditFault(Exception):
 
 @dataclass(frozen=True)
 class Change:
-    """Neighbouring lines of one edit: pairs of a sign ("-", "+", " ") and the text. `line` is where the first stands."""
+    """Neighbouring lines of one edit: pairs of a sign ("-", "+", " ") and a text. `line` is where the first stands."""
 
     lines: tuple[tuple[str, str], ...]
     line: int = 1
