@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from autograders.authoring.answers import read_answers
 from autograders.authoring.refusals import refusals
 from autograders.engine.asking.inputs import Inputs
 from autograders.engine.asking.question import Cases, ask
@@ -22,7 +23,6 @@ from autograders.engine.asking.remote import Student
 from autograders.engine.isolation.inside import wire
 from autograders.engine.verdict import Verdict
 from autograders.question_trial import QuestionTrial, released_stubs
-from autograders.trial import read_answers
 from course_lib.workbook import source_notebooks
 from tests.autograders.engine.fixed_reply import FixedReply
 
@@ -33,7 +33,7 @@ QUESTIONS = [(name, exercise) for name in ASKED for exercise in sorted(ASKED[nam
 ANSWERS = [
     pytest.param(name, cell, id=f"{name}-{cell.kind}-{cell.id}-{cell.name}")
     for name, book in NOTEBOOKS.items()
-    for cell in read_answers(ROOT, book)
+    for cell in read_answers(book)
 ]
 FEW_SEEDS = range(100, 104)
 TRIVIAL_SHARE = 0.34

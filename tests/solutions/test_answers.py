@@ -9,7 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograders.trial import Trial, read_answers
+from autograders.authoring.answers import read_answers
+from autograders.trial import Trial
 from course_lib.checking import CheckFailed
 from course_lib.workbook import source_notebooks
 
@@ -19,7 +20,7 @@ EXERCISES = [(name, cell.id) for name, book in NOTEBOOKS.items() for cell in boo
 ANSWERS = [
     pytest.param(name, cell, id=f"{name}-{cell.kind}-{cell.id}-{cell.name}")
     for name, book in NOTEBOOKS.items()
-    for cell in read_answers(ROOT, book)
+    for cell in read_answers(book)
 ]
 
 
@@ -60,7 +61,7 @@ def test_answer(name, answer):
 
 @pytest.mark.parametrize(("name", "exercise"), EXERCISES)
 def test_every_exercise_has_three_wrong_answers_and_a_right_one(name, exercise):
-    answers = [cell for cell in read_answers(ROOT, NOTEBOOKS[name]) if cell.id == exercise]
+    answers = [cell for cell in read_answers(NOTEBOOKS[name]) if cell.id == exercise]
     kinds = Counter(cell.kind for cell in answers)
     assert kinds["wrong"] >= 3 and kinds["right"] >= 1
     assert len({cell.name for cell in answers}) == len(answers) and all(cell.name for cell in answers)
@@ -71,4 +72,4 @@ def test_every_exercise_has_three_wrong_answers_and_a_right_one(name, exercise):
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_answers_name_exercises_of_their_notebook(name):
     known = {cell.id for cell in NOTEBOOKS[name].text.of_kind("exercise")}
-    assert {cell.id for cell in read_answers(ROOT, NOTEBOOKS[name])} <= known
+    assert {cell.id for cell in read_answers(NOTEBOOKS[name])} <= known
