@@ -14,18 +14,20 @@ answer that `of` names: a right one of the same exercise, or a wrong one above i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograders.authoring.edits import STARTS, Edit, EditFault, read_edit
 from autograders.authoring.programs import program
+from course_lib.course_root import shown
 from course_lib.errors import CourseError
 from course_lib.workbook.markers import BEGIN, END
 from course_lib.workbook.percent import Cell, read_percent
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["Answer", "answers_path", "read_answers", "solution_of"]
+__all__ = ["Answer", "answers_path", "read_answers", "solution_of", "too_few"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,20 @@ def read_answers(notebook: SourceNotebook) -> list[Answer]:
             raise _refused(mine[0], f"{notebook.id} has no exercise {exercise!r}; it has {_listed(solutions)}")
         found[exercise] = _Reader(solutions[exercise], mine).read()
     return [found[cell.id][cell.name] for cell in cells]
+
+
+def too_few(notebook: SourceNotebook) -> dict[str, str]:
+    """Exercise id -> a sentence, for each exercise with fewer answers than its check and question must be tried on."""
+    kinds = Counter((answer.id, answer.kind) for answer in read_answers(notebook))
+    place = shown(answers_path(notebook))
+    found = {}
+    for cell in notebook.text.of_kind("exercise"):
+        wrong, right = kinds[cell.id, "wrong"], kinds[cell.id, "right"]
+        if wrong < 3:
+            found[cell.id] = f"{cell.id} has {wrong} wrong answers; write three in {place}"
+        elif not right:
+            found[cell.id] = f"{cell.id} has no right answer but the solution; write one differently in {place}"
+    return found
 
 
 def answers_path(notebook: SourceNotebook) -> Path:
@@ -126,7 +142,7 @@ class _Reader:
 
 def _refused(cell: Cell, problem: str, line: int = 0) -> CourseError:
     """`line` counts from 1 below the cell's header; 0 is the header."""
-    place = f"{cell.path}:{cell.line + line}" if cell.line else str(cell.path)
+    place = f"{shown(cell.path)}:{cell.line + line}" if cell.line else shown(cell.path)
     return CourseError(f'{place}: {cell.kind} answer "{cell.name}" to {cell.id}: {problem}')
 
 

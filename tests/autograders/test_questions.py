@@ -15,6 +15,7 @@ import torch
 
 from autograders.authoring.answers import read_answers
 from autograders.authoring.refusals import refusals
+from autograders.authoring.trial import Trial, released_stubs
 from autograders.engine.asking.inputs import Inputs
 from autograders.engine.asking.question import Cases, ask
 from autograders.engine.asking.reference import LocalAsker
@@ -22,7 +23,6 @@ from autograders.engine.asking.registry import questions_of
 from autograders.engine.asking.remote import Student
 from autograders.engine.isolation.inside import wire
 from autograders.engine.verdict import Verdict
-from autograders.question_trial import QuestionTrial, released_stubs
 from course_lib.workbook import source_notebooks
 from tests.autograders.engine.fixed_reply import FixedReply
 
@@ -53,7 +53,7 @@ def one_thread():
 
 @functools.cache
 def trial(name):
-    return QuestionTrial(NOTEBOOKS[name])
+    return Trial(NOTEBOOKS[name])
 
 
 def entry(name, exercise):

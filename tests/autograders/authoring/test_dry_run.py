@@ -9,24 +9,13 @@ import nbformat
 import pytest
 from rich.console import Console
 
-from autograders.dry_run import dry_run
+from autograders.authoring.course_maker import Parts, make_course
+from autograders.authoring.dry_run import dry_run
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 
 LAB = "lab9_planted"
-SOURCE = '''# ---
-# course:
-#   title: Planted
-#   minutes: 5
-#   summary: Two exercises.
-# ---
-
-# %% tags=["parameters"]
-profile = "fast"
-
-# %% tags=["setup"]
-import math
-
+TEXT = '''\
 # %% exercise="double"
 def double(x):
     """Twice x."""
@@ -102,10 +91,7 @@ def strict(student, reference, rng, case):
 
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
-    (tmp_path / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
-    for tree, name, text in (("solutions", "01_planted.py", SOURCE), ("autograders", "answers.py", ANSWERS)):
-        (tmp_path / tree / LAB / "9a_planted").mkdir(parents=True)
-        (tmp_path / tree / LAB / "9a_planted" / name).write_text(text, encoding="utf-8")
+    make_course(tmp_path, Parts("9a_planted", LAB, TEXT, answers=ANSWERS))
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(STUB.format(name=name), id=name) for name in ("double", "root")]
     (tmp_path / "labs" / LAB).mkdir(parents=True)
@@ -189,8 +175,8 @@ def test_the_table_names_answers_scores_and_problems(course, ask_with):
 
 
 def test_a_run_without_problems_says_so(course, ask_with):
-    path = course / "solutions" / LAB / "9a_planted" / "01_planted.py"
-    path.write_text(SOURCE[: SOURCE.index('# %% exercise="root"')], encoding="utf-8")
+    path = course / "solutions" / LAB / "9a_planted" / "01_start.py"
+    path.write_text(path.read_text(encoding="utf-8").partition('# %% exercise="root"')[0], encoding="utf-8")
     ask_with(SOUND)
     assert "No problems." in printed(dry_run(course, LAB))
 
@@ -213,7 +199,7 @@ def test_answers_that_cannot_run_are_reported_by_name(course, ask_with):
 
 
 def test_the_courses_own_labs_have_no_problems():
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     for lab in sorted({notebook.lab for notebook in source_notebooks(root).values()}):
         run = dry_run(root, lab)
         unasked = {f"{asked.notebook}, {asked.exercise}" for asked in run.questions if not asked.answers}
