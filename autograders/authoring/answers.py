@@ -25,7 +25,9 @@ from course_lib.workbook.markers import BEGIN, END
 from course_lib.workbook.percent import Cell, read_percent
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["Answer", "answers_path", "read_answers", "solution_of"]
+__all__ = ["Answer", "answers_path", "read_answers", "shortages", "solution_of"]
+
+ENOUGH = 3  # wrong answers for each exercise
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,20 @@ def read_answers(notebook: SourceNotebook) -> list[Answer]:
     return [found[cell.id][cell.name] for cell in cells]
 
 
+def shortages(notebook: SourceNotebook) -> list[str]:
+    """A sentence for each exercise that has too few wrong answers, or no right one. Raises as `read_answers` does."""
+    path, answers = answers_path(notebook), read_answers(notebook)
+    found = []
+    for exercise in (cell.id for cell in notebook.text.of_kind("exercise")):
+        kinds = [answer.kind for answer in answers if answer.id == exercise]
+        if (count := kinds.count("wrong")) < ENOUGH:
+            words = f"{count} wrong answer{'' if count == 1 else 's'}"
+            found.append(f"{exercise} has {words}; write three or more, mistakes that students make, in {path}")
+        if "right" not in kinds:
+            found.append(f"{exercise} has no right answer; write one, differently from the solution, in {path}")
+    return found
+
+
 def answers_path(notebook: SourceNotebook) -> Path:
     return notebook.marking / "answers.py"
 
@@ -101,7 +117,9 @@ class _Reader:
         return self._read
 
     def _answer(self, cell: Cell) -> Answer:
-        if not (cell.of or cell.source.startswith(STARTS)):
+        if not (cell.of or cell.source.lstrip("\n").startswith(STARTS)):
+            if not _program(cell.source):
+                raise _refused(cell, f"it has no code; a line of an edit begins with one of {_listed(STARTS)}")
             return Answer(cell.kind, cell.id, cell.name, cell.source)
         if cell.kind == "right":
             raise _refused(cell, "a right answer is written in full, independently of the solution")
