@@ -14,7 +14,6 @@ answer that `of` names: a right one of the same exercise, or a wrong one above i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,9 @@ from course_lib.workbook.markers import BEGIN, END
 from course_lib.workbook.percent import Cell, read_percent
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["Answer", "answers_path", "read_answers", "solution_of", "too_few"]
+__all__ = ["Answer", "answers_path", "read_answers", "shortages", "solution_of"]
+
+ENOUGH = 3  # wrong answers for each exercise
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,17 @@ def read_answers(notebook: SourceNotebook) -> list[Answer]:
     return [found[cell.id][cell.name] for cell in cells]
 
 
-def too_few(notebook: SourceNotebook) -> dict[str, str]:
-    """Exercise id -> a sentence, for each exercise with fewer answers than its check and question must be tried on."""
-    kinds = Counter((answer.id, answer.kind) for answer in read_answers(notebook))
-    place = shown(answers_path(notebook))
-    found = {}
-    for cell in notebook.text.of_kind("exercise"):
-        wrong, right = kinds[cell.id, "wrong"], kinds[cell.id, "right"]
-        if wrong < 3:
-            found[cell.id] = f"{cell.id} has {wrong} wrong answers; write three in {place}"
-        elif not right:
-            found[cell.id] = f"{cell.id} has no right answer but the solution; write one differently in {place}"
+def shortages(notebook: SourceNotebook) -> list[str]:
+    """A sentence for each exercise that has too few wrong answers, or no right one. Raises as `read_answers` does."""
+    path, answers = shown(answers_path(notebook)), read_answers(notebook)
+    found = []
+    for exercise in (cell.id for cell in notebook.text.of_kind("exercise")):
+        kinds = [answer.kind for answer in answers if answer.id == exercise]
+        if (count := kinds.count("wrong")) < ENOUGH:
+            words = f"{count} wrong answer{'' if count == 1 else 's'}"
+            found.append(f"{exercise} has {words}; write three or more, mistakes that students make, in {path}")
+        if "right" not in kinds:
+            found.append(f"{exercise} has no right answer; write one, differently from the solution, in {path}")
     return found
 
 
@@ -117,7 +118,9 @@ class _Reader:
         return self._read
 
     def _answer(self, cell: Cell) -> Answer:
-        if not (cell.of or cell.source.startswith(STARTS)):
+        if not (cell.of or cell.source.lstrip("\n").startswith(STARTS)):
+            if not _program(cell.source):
+                raise _refused(cell, f"it has no code; a line of an edit begins with one of {_listed(STARTS)}")
             return Answer(cell.kind, cell.id, cell.name, cell.source)
         if cell.kind == "right":
             raise _refused(cell, "a right answer is written in full, independently of the solution")

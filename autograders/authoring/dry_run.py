@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograders.authoring.answers import read_answers, too_few
+from autograders.authoring.answers import read_answers, shortages
 from autograders.authoring.trial import Trial, released_stubs
 from autograders.engine.asking.registry import questions_of
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
@@ -48,14 +48,14 @@ class Asked:
     """One exercise: its question put to every answer there is.
 
     answers  empty without a question.
-    lack     a sentence if there are too few answers to try it with.
+    lacks    sentences, if there are too few answers to try it with.
     """
 
     notebook: str
     exercise: str
     points: float
     answers: tuple[Answered, ...] = ()
-    lack: str = ""
+    lacks: tuple[str, ...] = ()
 
     def of_kind(self, kind: str) -> list[Answered]:
         return [answer for answer in self.answers if answer.kind == kind]
@@ -69,7 +69,7 @@ class Asked:
         """Sentences: why this question cannot be trusted yet."""
         if not self.answers:
             return ["It has no hidden question."]
-        return [*self._faults(), *self._scores(), *self._idle_cases(), *[self.lack] * bool(self.lack)]
+        return [*self._faults(), *self._scores(), *self._idle_cases(), *self.lacks]
 
     def _faults(self) -> Iterator[str]:
         for answer in self.answers:
@@ -147,7 +147,7 @@ def dry_run(root: Path, lab: str, seed: int = 0) -> DryRun:
 def _asked(root: Path, notebook: SourceNotebook, seed: int) -> Iterator[Asked]:
     trial, answers, questions = Trial(notebook), read_answers(notebook), questions_of(notebook)
     stubs = released_stubs(root, notebook) if trial.solutions.keys() & questions.keys() else {}
-    lacks = too_few(notebook)
+    lacks = shortages(notebook)
     for exercise, solution in trial.solutions.items():
         points = trial.points.get(exercise, 0.0)
         if exercise not in questions:
@@ -159,7 +159,13 @@ def _asked(root: Path, notebook: SourceNotebook, seed: int) -> Iterator[Asked]:
             Answered(kind, name, trial.ask(questions[exercise], _namespace(trial, source, f"{kind} {name}"), seed))
             for kind, name, source in sources
         )
-        yield Asked(notebook.id, exercise, points, tuple(answered), lacks.get(exercise, ""))
+        yield Asked(
+            notebook.id,
+            exercise,
+            points,
+            tuple(answered),
+            tuple(lack for lack in lacks if lack.startswith(f"{exercise} ")),
+        )
 
 
 def _namespace(trial: Trial, source: str, name: str) -> dict[str, Any]:

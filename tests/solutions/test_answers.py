@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograders.authoring.answers import read_answers, too_few
+from autograders.authoring.answers import read_answers, shortages
 from autograders.authoring.trial import Trial
 from course_lib.checking import CheckFailed
 from course_lib.workbook import source_notebooks
@@ -60,4 +60,4 @@ def test_answer(name, answer):
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_exercise_has_three_wrong_answers_and_a_right_one(name):
-    assert too_few(NOTEBOOKS[name]) == {}
+    assert shortages(NOTEBOOKS[name]) == []
