@@ -44,6 +44,10 @@ def double(x):
 def double(x):
     return x / 2
 
+# %% wrong="double" name="changes the sign"
+def double(x):
+    return -x
+
 # %% right="double" name="adds"
 def double(x):
     return x + x
@@ -136,6 +140,16 @@ def test_an_exercise_without_a_question_is_a_problem(course, ask_with):
     assert dry_run(course, LAB).problems == ["9a_planted, root: It has no hidden question."]
 
 
+def test_too_few_answers_are_a_problem(course, ask_with):
+    ask_with(SOUND)
+    path = course / "autograders" / LAB / "9a_planted" / "answers.py"
+    path.write_text(ANSWERS.partition('# %% wrong="double" name="changes the sign"')[0], encoding="utf-8")
+    few, no_right = of_double(dry_run(course, LAB)).problems
+    assert few.startswith("double has 2 wrong answers; write three")
+    assert no_right.startswith("double has no right answer; write one")
+    assert few.endswith(f"in autograders/{LAB}/9a_planted/answers.py")
+
+
 def test_a_weak_question(course, ask_with):
     ask_with(WEAK)
     assert of_double(dry_run(course, LAB)).problems == [
@@ -170,7 +184,7 @@ def test_the_table_names_answers_scores_and_problems(course, ask_with):
     text = printed(dry_run(course, LAB, seed=3))
     for words in ("9a_planted", "double", "squares [as text]", "not caught", "the one example of the notebook", "100%"):
         assert words in text
-    assert "seed 3: 1 of 2 exercises have a hidden question, with 2 cases; they catch 1 of 2 wrong answers." in text
+    assert "seed 3: 1 of 2 exercises have a hidden question, with 2 cases; they catch 2 of 3 wrong answers." in text
     assert "9a_planted, root: It has no hidden question." in text
 
 
