@@ -14,6 +14,7 @@ from course_lib.cuda.geometry import LaunchError
 from course_lib.cuda.host_compile import build_kernel, build_runtime
 from course_lib.cuda.host_library import HostLibrary, Launch, load_runtime
 from course_lib.cuda.source import Source
+from course_lib.machine import usable_cores
 
 __all__ = ["HostKernel", "workers"]
 
@@ -25,7 +26,7 @@ def workers() -> int:
     chosen = os.environ.get("COURSE_CUDA_WORKERS")
     if chosen:
         return max(1, int(chosen))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
 
 
 class HostKernel:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
-__all__ = ["Settings", "usable_cores"]
+from course_lib.machine import usable_cores
+
+__all__ = ["Settings"]
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,3 @@ class Settings:
     @property
     def parameters(self) -> dict[str, str | int]:
         return {"profile": self.profile, "device": self.device, "seed": self.seed}
-
-
-def usable_cores() -> int:
-    """Cores that this process may use, which containers and batch systems set below the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

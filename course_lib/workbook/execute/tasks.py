@@ -9,8 +9,9 @@ from pathlib import Path
 import nbformat
 
 from course_lib.errors import CourseError
+from course_lib.machine import usable_cores
 from course_lib.workbook.execute.limits import Part, TimeBudget, time_budget
-from course_lib.workbook.execute.settings import Settings, usable_cores
+from course_lib.workbook.execute.settings import Settings
 from course_lib.workbook.expand import SKIPPED_TAG
 from course_lib.workbook.source import SourceNotebook
 
