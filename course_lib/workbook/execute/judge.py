@@ -69,7 +69,8 @@ def _stderr_problems(notebook: NotebookNode) -> Iterator[Problem]:
 
 
 def _metric_problem(metric: dict[str, Any]) -> Problem:
-    return Problem("metric", f"metric out of its band: {recording.describe(metric)}")
+    kind = "timing" if metric.get("timed") else "metric"
+    return Problem(kind, f"metric out of its band: {recording.describe(metric)}", metric=metric["name"])
 
 
 def _size_problem(size: int) -> Problem:

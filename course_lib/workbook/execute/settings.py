@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from course_lib.machine import usable_cores
+from course_lib.workbook.execute.limits import Part
 
 __all__ = ["Settings"]
 
@@ -13,17 +14,23 @@ __all__ = ["Settings"]
 class Settings:
     """
     profile, device, seed  the parameters that every notebook is given.
-    jobs     notebooks executed at a time; 0: one for each core that this process may use.
-    student  also execute the unanswered notebooks of labs/.
-    strict   a notebook over its time budget has failed, where it is otherwise only reported.
+    jobs      notebooks executed at a time; 0: one for each core that this process may use.
+    parts     which executions of each notebook.
+    strict    a notebook over its time budget has failed, where it is otherwise only reported.
+    changed   leave out what is the same as when it last passed.
+    accept_removed  a metric that the last passing run recorded and this one does not was removed on purpose.
+    keep      the run goes into the history, where later ones are compared with it.
     """
 
     profile: str = "fast"
     device: str = "auto"
     seed: int = 0
     jobs: int = 0
-    student: bool = True
+    parts: tuple[Part, ...] = ("solution",)
     strict: bool = False
+    changed: bool = False
+    accept_removed: bool = False
+    keep: bool = True
 
     @property
     def workers(self) -> int:
