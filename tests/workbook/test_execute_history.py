@@ -95,7 +95,7 @@ class TestVanished:
         assert (
             "2026-11-01" in problem.summary and "course run 1a_sums --part solution --accept-removed" in problem.summary
         )
-        assert kinds(make_run(result, number=2), self.BEFORE) == [("vanished", "1a_sums"), ("broken", "1a_sums")]
+        assert kinds(make_run(result, number=2), self.BEFORE) == [("vanished", "1a_sums")]
 
     def test_it_stays_one_until_it_is_accepted(self):
         lost = make_run(with_vanished_metrics(self.NOW, history_of(self.BEFORE), accepted=False), number=2)

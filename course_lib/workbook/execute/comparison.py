@@ -69,7 +69,8 @@ def _verdict(entry: Entry, before: Entry) -> Iterator[Difference]:
     if entry["status"] == "ok":
         yield _difference("fixed", entry, f"it failed the last time: {before['problems'][0]['summary']}")
     else:
-        yield _difference("broken", entry, entry["problems"][0]["summary"])
+        others = [problem for problem in entry["problems"] if problem["kind"] != "vanished"]
+        yield from (_difference("broken", entry, problem["summary"]) for problem in others[:1])
 
 
 def _drifted(entry: Entry, earlier: Sequence[Entry]) -> Iterator[Difference]:

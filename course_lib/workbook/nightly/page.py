@@ -14,10 +14,10 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 def page(night: NightReport) -> str:
     """The whole page."""
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import ChainableUndefined, Environment
     from markupsafe import Markup
 
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=ChainableUndefined)
     environment.filters |= {"duration": duration, "number": number, "day": day}
     environment.globals["sparkline"] = lambda *arguments: Markup(sparkline(*arguments))
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(night=night, run=night.run)

@@ -87,17 +87,22 @@ class NightReport:
         return [notebook for notebook in self.notebooks if notebook.entry["status"] != "ok"]
 
     @property
+    def by_notebook(self) -> dict[str, dict[str, NotebookReport]]:
+        """Notebook -> part -> what came of it."""
+        found: dict[str, dict[str, NotebookReport]] = {}
+        for report in self.notebooks:
+            found.setdefault(report.entry["notebook"], {})[report.entry["part"]] = report
+        return dict(sorted(found.items()))
+
+    @property
     def ok(self) -> bool:
         return not self.failed_steps
 
     @property
     def verdict(self) -> str:
-        """Such as `lint and notebooks failed`."""
+        """Such as `Failed: lint, notebooks`."""
         names = [step.name for step in self.failed_steps]
-        if not names:
-            return "Every step passed"
-        listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-        return f"{listed} failed"
+        return f"Failed: {', '.join(names)}" if names else "Every step passed"
 
     @property
     def seconds(self) -> float:
