@@ -121,6 +121,8 @@ class TestVanished:
         assert kinds(now, before) == [("gone", "1b")]
         assert kinds(now, before, accept_removed=True) == []
         assert kinds(make_run(make_result("1a"), number=2), before) == [], "only one was asked for"
+        unanswered = make_run(make_result("1a"), make_result("start_here", "student"), whole=True)
+        assert kinds(now, unanswered) == [], "this part was not asked for"
         assert kinds(make_run(make_result("1a"), unchanged=["1b"], whole=True), before) == []
 
 

@@ -51,7 +51,8 @@ def _gone(run: RunDocument, history: History, accepted: bool) -> Iterator[Differ
     if not run["whole"] or before is None or accepted:
         return
     present = {name["notebook"] for name in [*run["results"], *run["unchanged"]]}
-    for name in dict.fromkeys(name["notebook"] for name in [*before["results"], *before["unchanged"]]):
+    asked = [name for name in [*before["results"], *before["unchanged"]] if name["part"] in run["settings"]["parts"]]
+    for name in dict.fromkeys(name["notebook"] for name in asked):
         if name not in present:
             text = f"it was in the run of {before['finished'][:10]}; if that is meant: course run --accept-removed"
             yield Difference(kind="gone", notebook=name, part="", text=text)
