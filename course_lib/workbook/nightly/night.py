@@ -14,7 +14,7 @@ from course_lib.workbook.nightly.page import page
 from course_lib.workbook.nightly.report import report
 from course_lib.workbook.steps import course_steps
 from course_lib.workbook.steps.step import Outcome, Step, run_steps
-from course_lib.workbook.steps.tests import closing_line, finished_run, keep, show_times
+from course_lib.workbook.steps.tests import closing_line, finished_run, keep, note_times, show_times
 
 __all__ = ["FOLDER", "run_night"]
 
@@ -36,6 +36,7 @@ def run_night(root: Path, *, jobs: int = 0, accept_removed: bool = False) -> boo
     keep(root, run, outcomes)
     write_report(root, outcomes, run, earlier)
     show_times(root, outcomes, run, workers)
+    note_times(root)
     print(f"Page: {FOLDER / 'index.html'}; in short: {FOLDER / 'summary.md'}")
     failed = [outcome.step.name for outcome in outcomes if not outcome.ok]
     print(f"Failed: {', '.join(failed)}." if failed else "Every step passed.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from course_lib.workbook.execute.document import Entry
 from course_lib.workbook.source import SourceNotebook
 from course_lib.workbook.steps.junit import Case
 
-__all__ = ["Growth", "growth", "show_spent_time"]
+__all__ = ["Growth", "growth", "seconds_by_file", "show_spent_time"]
 
 FILES_SHOWN = 12
 _PARAMETERS = re.compile(r"\[(.*)\]$")
@@ -62,19 +62,24 @@ def show_spent_time(console: Console, cases: Sequence[Case], entries: Sequence[E
     console.print(_table_of_notebooks(entries))
 
 
-def _table_of_files(cases: Sequence[Case]) -> Table:
+def seconds_by_file(cases: Iterable[Case]) -> dict[str, float]:
+    """Seconds of one worker for each test file."""
     seconds: dict[str, float] = defaultdict(float)
-    counts: dict[str, int] = defaultdict(int)
     for case in cases:
         seconds[case.file] += case.seconds
-        counts[case.file] += 1
+    return dict(seconds)
+
+
+def _table_of_files(cases: Sequence[Case]) -> Table:
+    seconds, counts = seconds_by_file(cases), Counter(case.file for case in cases)
     slowest = sorted(seconds, key=lambda file: -seconds[file])
     table = _table("Slowest test files", "tests", "seconds of a worker")
     for file in slowest[:FILES_SHOWN]:
         table.add_row(escape(file), str(counts[file]), f"{seconds[file]:.0f}")
     rest = slowest[FILES_SHOWN:]
     if rest:
-        table.add_row(f"{len(rest)} others", str(sum(map(counts.get, rest))), f"{sum(map(seconds.get, rest)):.0f}")
+        others = sum(counts[file] for file in rest), sum(seconds[file] for file in rest)
+        table.add_row(f"{len(rest)} others", str(others[0]), f"{others[1]:.0f}")
     table.add_section()
     table.add_row("all", str(len(cases)), f"{sum(seconds.values()):.0f}")
     return table

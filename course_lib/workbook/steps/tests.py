@@ -15,13 +15,15 @@ from course_lib.workbook.execute.history import append
 from course_lib.workbook.source import source_notebooks
 from course_lib.workbook.steps import course_steps
 from course_lib.workbook.steps.junit import Counts, counted, read_cases
-from course_lib.workbook.steps.spent_time import growth, show_spent_time
+from course_lib.workbook.steps.spent_time import growth, seconds_by_file, show_spent_time
 from course_lib.workbook.steps.step import Outcome, run_steps
 from course_lib.workbook.syllabus import read_syllabus
 
-__all__ = ["closing_line", "finished_run", "keep", "run_tests", "show_times"]
+__all__ = ["closing_line", "finished_run", "keep", "note_times", "run_tests", "show_times"]
 
 WIDTH = 110
+# seconds of a worker by test file
+FILE_TIMES = Path("build", "test", "seconds.json")
 
 
 def run_tests(root: Path, *, jobs: int = 0, arguments: Sequence[str] = ()) -> bool:
@@ -37,6 +39,8 @@ def run_tests(root: Path, *, jobs: int = 0, arguments: Sequence[str] = ()) -> bo
     if run:
         keep(root, run, outcomes)
     show_times(root, outcomes, run, workers)
+    if not arguments:
+        note_times(root)
     print(closing_line(root, outcomes))
     return all(outcome.ok for outcome in outcomes)
 
@@ -72,6 +76,14 @@ def show_times(root: Path, outcomes: Sequence[Outcome], run: RunDocument | None,
             f"{cost.with_all(planned, now, jobs) / 60:.0f} min.",
             highlight=False,
         )
+
+
+def note_times(root: Path) -> None:
+    """Write down what each test file took in a whole run, by which the next one starts with the longest."""
+    path = root / FILE_TIMES
+    path.parent.mkdir(parents=True, exist_ok=True)
+    times = seconds_by_file(read_cases(root / course_steps.PYTEST_XML))
+    path.write_text(json.dumps(times, indent=1) + "\n", encoding="utf-8")
 
 
 def closing_line(root: Path, outcomes: Sequence[Outcome]) -> Counts:
