@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from statistics import median
-from typing import Literal
 
-from course_lib.workbook.execute.document import Difference, Entry, Metric, RunDocument
+from course_lib.workbook.execute.document import Difference, Entry, Kind, Metric, RunDocument
 from course_lib.workbook.execute.history import History
 
-__all__ = ["KINDS", "Kind", "differences"]
+__all__ = ["KINDS", "differences"]
 
-# faults first; broken: it passed the last time; drifted, slower: worth a look, no fault
-Kind = Literal["gone", "vanished", "broken", "fixed", "drifted", "slower"]
+# faults first; what has moved or is slower is worth a look, and no fault
 KINDS: dict[Kind, str] = {
     "gone": "notebooks that are gone",
     "vanished": "metrics that have vanished",
@@ -118,7 +116,8 @@ def _on_this_machine(run: RunDocument, earlier: Sequence[tuple[RunDocument, Entr
         for other, entry in earlier
         if entry["status"] == "ok"
         and other["settings"]["jobs"] == run["settings"]["jobs"]
-        and all(other["machine"][name] == run["machine"][name] for name in ("processor", "cores"))  # type: ignore[literal-required]
+        and other["machine"]["processor"] == run["machine"]["processor"]
+        and other["machine"]["cores"] == run["machine"]["cores"]
     ]
     return same[-USUAL_RUNS:]
 

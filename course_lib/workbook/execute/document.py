@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from course_lib.recording import in_band
 from course_lib.workbook.execute.result import Result
 from course_lib.workbook.execute.settings import Settings
 from course_lib.workbook.execute.versions import Commit, Machine, commit_of, installed_versions, this_machine
 
-__all__ = ["FORMAT", "Difference", "Entry", "Metric", "Name", "RunDocument", "Step", "describe"]
+__all__ = ["FORMAT", "Difference", "Entry", "Kind", "Metric", "Name", "RunDocument", "Step", "describe"]
 
 # of the shapes below; runs of another format are not read
 FORMAT = 1
+
+Kind = Literal["gone", "vanished", "broken", "fixed", "drifted", "slower"]
 
 
 class Metric(TypedDict):
@@ -60,9 +62,9 @@ class Name(TypedDict):
 
 
 class Difference(TypedDict):
-    """Something that is not as it was; comparison.py has the kinds."""
+    """Something that is not as it was; comparison.py tells when it is which kind."""
 
-    kind: str
+    kind: Kind
     notebook: str
     part: str
     text: str

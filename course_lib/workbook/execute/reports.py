@@ -23,11 +23,11 @@ def write_json(path: Path, run: RunDocument) -> None:
 
 def write_junit(path: Path, results: Sequence[Result], seconds: float) -> None:
     """One suite for each part, one case for each notebook."""
-    suites = ElementTree.Element("testsuites", name="course run", **_totals(results, seconds))
+    suites = ElementTree.Element("testsuites", {"name": "course run", **_totals(results, seconds)})
     for part in dict.fromkeys(result.task.part for result in results):
         of_part = [result for result in results if result.task.part == part]
         totals = _totals(of_part, sum(result.wall_seconds for result in of_part))
-        suite = ElementTree.SubElement(suites, "testsuite", name=part, **totals)
+        suite = ElementTree.SubElement(suites, "testsuite", {"name": part, **totals})
         for result in of_part:
             _add_case(suite, result)
     path.parent.mkdir(parents=True, exist_ok=True)

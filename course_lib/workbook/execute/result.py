@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from course_lib.workbook.execute.tasks import Task
 
-__all__ = ["Problem", "Progress", "Result"]
+__all__ = ["Problem", "ProblemKind", "Progress", "Result"]
 
 # timing: a metric out of its band that was measured with a clock; vanished: a metric that earlier runs recorded
 ProblemKind = Literal["error", "metric", "timing", "vanished", "stderr", "size", "time", "worker"]

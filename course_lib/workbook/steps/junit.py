@@ -59,5 +59,5 @@ def counted(cases: list[Case], *, ok: bool) -> Counts:
 def _case(element: ElementTree.Element) -> Case:
     outcomes = {child.tag for child in element}
     verdict: Verdict = "failed" if outcomes & {"failure", "error"} else "skipped" if "skipped" in outcomes else "passed"
-    place = element.get("file") or element.get("classname", "")
+    place = element.get("file", "") or element.get("classname", "")
     return Case(place, element.get("name", ""), verdict, float(element.get("time", 0)))
