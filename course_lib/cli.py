@@ -293,6 +293,7 @@ _STAFF_COMMANDS = {
     "grade": "Staff: grade a class of submissions, sandboxed and in parallel.",
     "report": "Staff: write the class report.",
     "export": "Staff: write the marks for Canvas, Moodle or a table.",
+    "answers": "Authors: count the wrong and right answers of each exercise, and turn wrong ones into edits.",
 }
 for _name in _STAFF_COMMANDS:
     _for_staff(_name)
