@@ -12,7 +12,8 @@ from autograders.engine.asking.reference import Reference, namespace_of
 from autograders.engine.asking.remote import Student
 from autograders.engine.isolation.limits import Limits
 from autograders.engine.isolation.session import RunnableCell, SandboxSlot, Session
-from autograders.engine.repair.rebuild import Rebuilt, is_untouched, rebuild
+from autograders.engine.repair.rebuild import Rebuilt, rebuild
+from autograders.engine.repair.released import Released, released
 from autograders.engine.student_fault import Unanswerable
 from autograders.engine.verdict import CaseResult, NotebookResult, QuestionResult, Verdict
 from course_lib.workbook.percent import Cell
@@ -44,13 +45,17 @@ class NotebookGrader:
     def reference(self) -> Reference:
         return Reference(namespace_of(self.source))
 
+    @cached_property
+    def _released(self) -> Released:
+        return released(self.source)
+
     def grade(self, raw: bytes, seed: int, slot: SandboxSlot) -> NotebookResult:
         """Marks and everything that led to them. Raises nothing for any `raw`; a fault of the grader is a verdict."""
         rebuilt = rebuild(self.source, raw)
-        session = Session(slot, self._cells(rebuilt))
+        session = Session(slot, self.runnable_cells(rebuilt))
         questions: list[QuestionResult] = []
         try:
-            if any(not is_untouched(cell, rebuilt.answers[cell.id]) for cell in self._asked_cells()):
+            if any(not self._is_untouched(cell, rebuilt) for cell in self._asked_cells()):
                 session.run_cells()
             for cell in self._asked_cells():
                 questions.append(self._ask(cell, rebuilt, session, seed))
@@ -66,10 +71,15 @@ class NotebookGrader:
         questions = tuple(_single(cell.id, self._points[cell.id], Verdict.MISSING) for cell in self._asked_cells())
         return NotebookResult(self.source.id, questions, problems=("This notebook was not handed in.",))
 
+    def _is_untouched(self, cell: Cell, rebuilt: Rebuilt) -> bool:
+        """No answer at all; what is written in part is run and asked like any other."""
+        return self._released.by_id[cell.id].is_untouched(rebuilt.answers[cell.id])
+
     def _asked_cells(self) -> list[Cell]:
         return self.source.text.of_kind("exercise", "quiz")
 
-    def _cells(self, rebuilt: Rebuilt) -> list[RunnableCell]:
+    def runnable_cells(self, rebuilt: Rebuilt) -> list[RunnableCell]:
+        """What runs in the sandbox: the course's settings and imports, and the answers with their helpers."""
         cells = [
             RunnableCell(cell.kind, cell.source, ours=True) for cell in self.source.text.of_kind("parameters", "setup")
         ]
@@ -79,14 +89,13 @@ class NotebookGrader:
                 RunnableCell(f"helper {number} of {cell.id}", helper.source, figures=False)
                 for number, helper in enumerate(helpers)
             ]
-            answer = rebuilt.answers[cell.id]
-            if not is_untouched(cell, answer):
-                cells.append(RunnableCell(cell.id, answer))
+            if not self._is_untouched(cell, rebuilt):
+                cells.append(RunnableCell(cell.id, rebuilt.answers[cell.id]))
         return cells
 
     def _ask(self, cell: Cell, rebuilt: Rebuilt, session: Session, seed: int) -> QuestionResult:
         points = self._points[cell.id]
-        if is_untouched(cell, rebuilt.answers[cell.id]):
+        if self._is_untouched(cell, rebuilt):
             return _single(cell.id, points, Verdict.MISSING, "Not written yet.")
         run = session.runs.get(cell.id)
         if run and run.verdict not in (Verdict.RIGHT, Verdict.ERROR, Verdict.MISSING):

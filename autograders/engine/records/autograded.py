@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from autograders.engine.records.case_report import case_report, quiz_report
 from autograders.engine.records.harmless import harmless_markdown, literal_markdown, terminal_text, text_only
 from autograders.engine.verdict import CellRun, NotebookResult, Verdict
-from course_lib.workbook.expand import CHECK_PREFIX
+from course_lib.handin.nbgrader_entries import CHECK_PREFIX
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from autograders.engine.records.gradebook import BookMark
 from autograders.engine.records.marks import CellName
 from autograders.engine.verdict import QuestionResult, SubmissionResult, Verdict
-from course_lib.workbook.expand import CHECK_PREFIX
+from course_lib.handin.nbgrader_entries import CHECK_PREFIX
 
 if TYPE_CHECKING:
     from course_lib.workbook.source import SourceNotebook

@@ -6,10 +6,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
-from autograders.engine.intake.read_notebook import SubmittedCell
 from autograders.engine.repair.answer_pieces import Answer
 from autograders.engine.repair.cell_match import CellMatch
 from autograders.engine.repair.released import KnownCell, Released
+from course_lib.handin.read_notebook import SubmittedCell
 
 __all__ = ["structure_repairs"]
 
