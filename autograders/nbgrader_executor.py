@@ -15,8 +15,8 @@ from typing import Any
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograders.engine.class_run import class_seed
+from autograders.engine.isolation.available import require_sandbox
 from autograders.engine.isolation.limits import Limits
-from autograders.engine.isolation.sandbox import require_sandbox
 from autograders.engine.notebook_grading import ungraded
 from autograders.engine.records.autograded import autograded_notebook
 from autograders.engine.records.workspace import Workspace

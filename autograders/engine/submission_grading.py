@@ -41,9 +41,9 @@ class SubmissionGrader:
 
     def __init__(self, settings: GradingSettings) -> None:
         self.settings = settings
-        questions = questions_of(settings.lab)
+        self.questions = questions_of(settings.lab)
         self.graders = {
-            name: NotebookGrader(source, questions, settings.limits)
+            name: NotebookGrader(source, self.questions, settings.limits)
             for name, source in source_notebooks(settings.root).items()
             if source.lab == settings.lab
         }
@@ -59,7 +59,7 @@ class SubmissionGrader:
     def grade(self, submission: Submission) -> SubmissionResult:
         """Raises nothing for any submission; a notebook that meets a fault of the grader is graded once more."""
         started, clock = datetime.now(UTC), time.monotonic()
-        slot = SandboxSlot(self.supply, self.settings.limits.submission)
+        slot = SandboxSlot(self.supply, self.settings.limits.submission, free_starts=self._free_starts())
         try:
             notebooks = tuple(self._notebook(name, submission, slot) for name in self.graders)
         finally:
@@ -75,6 +75,13 @@ class SubmissionGrader:
             started=started.isoformat(timespec="seconds"),
             provenance=provenance(self.settings.limits, unsafe=self.settings.unsafe),
         )
+
+    def _free_starts(self) -> int:
+        """The first sandbox, one for each question, should the process die at every one, and the clean ones beside it
+        that native questions take: what the most unlucky honest work can cost.
+        """
+        asked = [cell.id for grader in self.graders.values() for cell in grader.asked_cells()]
+        return 1 + len(asked) + sum(self.questions[name].native for name in asked if name in self.questions)
 
     def _notebook(self, name: str, submission: Submission, slot: SandboxSlot) -> NotebookResult:
         grader = self.graders[name]

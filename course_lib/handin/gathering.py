@@ -131,8 +131,8 @@ def _folder_notes(files: Sequence[_File], chosen: dict[str, _File | None]) -> li
             notes.append(f"{file.path.name} goes in as {notebook}.ipynb")
         elif not notebook:
             original = chosen.get(file.notebook)
-            newer = original is not None and file.saved > original.saved
-            age = f"; it is newer than {original.path.name}, which does" if newer else ""
+            newer = original if original is not None and file.saved > original.saved else None
+            age = f"; it is newer than {newer.path.name}, which does" if newer else ""
             notes.append(f"{file.path.name} does not go in{age}")
     return notes
 

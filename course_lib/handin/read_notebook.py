@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from course_lib.handin.bounded_json import RefusedJson, parse_json
 from course_lib.handin.limits import HandInLimits, size_text
@@ -115,13 +115,17 @@ def _cell_entries(value: Any) -> list[Any] | None:
 
 def _format_repair(value: dict[str, Any]) -> list[str]:
     major, minor = value.get("nbformat"), value.get("nbformat_minor", 0)
-    if not all(isinstance(number, int) and not isinstance(number, bool) for number in (major, minor)):
+    if not (_is_number(major) and _is_number(minor)):
         return ["The file does not say which notebook format it has; it was read as format 4.5."]
     if (major, minor) == CURRENT_FORMAT:
         return []
     if 2 <= major <= 4 and 0 <= minor <= 99:
         return [f"The file was saved in notebook format {major}.{minor} and was read as format 4.5."]
     return ["The file claims a notebook format that does not exist; it was read as format 4.5."]
+
+
+def _is_number(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _cell(position: int, entry: Any, limits: HandInLimits) -> SubmittedCell | str:

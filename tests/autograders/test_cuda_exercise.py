@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograders.engine.isolation.sandbox import SandboxMissing, require_sandbox
+from autograders.engine.isolation.available import SandboxMissing, require_sandbox
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.engine.verdict import Verdict

@@ -35,12 +35,14 @@ class Question:
 
     seconds  wall time for all its cases together; None: the engine's own limit.
     without  torch functions that the exercise builds, so that the answer may not call them: see `checking.without`.
+    native   whether it runs the answer in a clean process of its own: see `native_question`.
     """
 
     exercise: str
     function: Callable[..., None]
     seconds: float | None = None
     without: tuple[str, ...] = ()
+    native: bool = False
 
 
 def question(

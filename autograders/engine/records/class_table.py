@@ -186,6 +186,8 @@ def _flat(provenance: Mapping[str, object], prefix: str = "") -> list[tuple[str,
     """Nested entries as ("limits.seconds", "60")."""
     entries: list[tuple[str, str]] = []
     for name, value in provenance.items():
-        nested = isinstance(value, Mapping)
-        entries += _flat(value, f"{prefix}{name}.") if nested else [(f"{prefix}{name}", str(value)[:200])]
+        if isinstance(value, Mapping):
+            entries += _flat(value, f"{prefix}{name}.")
+        else:
+            entries.append((f"{prefix}{name}", str(value)[:200]))
     return entries

@@ -39,7 +39,7 @@ class OwnCells:
 
     def beside(self, position: int, step: int, kinds: tuple[str, ...]) -> list[SubmittedCell]:
         """Own cells of `kinds` that follow one another from `position` on, downwards with step 1, upwards with -1."""
-        run = []
+        run: list[SubmittedCell] = []
         while len(run) < _FARTHEST:
             position += step
             cell = self._by_position.get(position)

@@ -62,10 +62,10 @@ def _longest_rise(values: list[int]) -> set[int]:
         before[value] = ends[place - 1] if place else None
         ends[place : place + 1] = [value]
     rise: set[int] = set()
-    value = ends[-1] if ends else None
-    while value is not None:
-        rise.add(value)
-        value = before[value]
+    last = ends[-1] if ends else None
+    while last is not None:
+        rise.add(last)
+        last = before[last]
     return rise
 
 

@@ -153,7 +153,7 @@ def test_the_histogram_counts_everyone_once(scores):
 
 
 def test_stacked_bars_fill_their_line():
-    verdicts = {"right": 3, "wrong": 1, "kernel died": 4}
+    verdicts = {"right": 3, "wrong": 1, "process died": 4}
     svg = pass_rates([("<one>", verdicts), ("none", {})], "T")
     pieces = [entry for entry in ElementTree.fromstring(svg).iter("rect")]
     widths = [float(piece.get("width")) for piece in pieces]
