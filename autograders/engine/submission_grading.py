@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograders.engine.asking.question import questions_of
+from autograders.engine.asking.registry import questions_of
 from autograders.engine.isolation.limits import Limits
 from autograders.engine.isolation.session import SandboxSlot
 from autograders.engine.isolation.supply import SandboxSupply
@@ -41,9 +41,8 @@ class SubmissionGrader:
 
     def __init__(self, settings: GradingSettings) -> None:
         self.settings = settings
-        self.questions = questions_of(settings.lab)
         self.graders = {
-            name: NotebookGrader(source, self.questions, settings.limits)
+            name: NotebookGrader(source, questions_of(source), settings.limits)
             for name, source in source_notebooks(settings.root).items()
             if source.lab == settings.lab
         }
@@ -80,8 +79,9 @@ class SubmissionGrader:
         """The first sandbox, one for each question, should the process die at every one, and the clean ones beside it
         that native questions take: what the most unlucky honest work can cost.
         """
-        asked = [cell.id for grader in self.graders.values() for cell in grader.asked_cells()]
-        return 1 + len(asked) + sum(self.questions[name].native for name in asked if name in self.questions)
+        graders = self.graders.values()
+        native = sum(question.native for grader in graders for question in grader.questions.values())
+        return 1 + sum(len(grader.asked_cells()) for grader in graders) + native
 
     def _notebook(self, name: str, submission: Submission, slot: SandboxSlot) -> NotebookResult:
         grader = self.graders[name]

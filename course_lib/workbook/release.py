@@ -6,7 +6,6 @@ hold the two equal. Solution regions are whole here: the build refuses a source 
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ import nbformat
 
 from course_lib.handin.nbgrader_entries import checksum
 from course_lib.handin.stubs import CODE_STUB, TEXT_STUB
+from course_lib.workbook.expand import expand
 from course_lib.workbook.markers import BEGIN, END
 from course_lib.workbook.source import SourceNotebook
 
@@ -30,7 +30,7 @@ _HIDDEN_TESTS = re.compile(r"\n?[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TE
 def write_sources(notebooks: Iterable[SourceNotebook], folder: Path) -> None:
     """Write solution notebooks as `folder/LAB/NOTEBOOK.ipynb`, the layout nbgrader's source folder has."""
     for source in notebooks:
-        _write(source.notebook, source, folder)
+        _write(expand(source), source, folder)
 
 
 def release(notebooks: Iterable[SourceNotebook], folder: Path) -> None:
@@ -41,7 +41,7 @@ def release(notebooks: Iterable[SourceNotebook], folder: Path) -> None:
 
 def gradebook_version(source: SourceNotebook) -> NotebookNode:
     """Answers replaced by stubs, hidden tests kept, cells locked, checksums: what nbgrader saves of an assignment."""
-    notebook = copy.deepcopy(source.notebook)
+    notebook = expand(source)
     for cell in notebook.cells:
         entries = cell.metadata.get("nbgrader")
         if entries:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autograders.engine.asking.question import questions_of
+from autograders.engine.asking.registry import questions_of
 from autograders.engine.isolation.limits import Limits
 from autograders.engine.notebook_grading import NotebookGrader
 from autograders.engine.repair.rebuild import rebuild
@@ -117,7 +117,7 @@ def test_nothing_and_all(name):
 )
 def test_a_half_can_earn_marks(name, kept):
     trial = _trial(EXERCISES[name].id)
-    result = trial.ask(questions_of(EXERCISES[name].lab)[name], trial.namespace(with_one_part(name, kept)), 0)
+    result = trial.ask(questions_of(EXERCISES[name])[name], trial.namespace(with_one_part(name, kept)), 0)
     assert 0 < result.score < result.points
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from course_lib.workbook import source_notebooks
+from course_lib.workbook.expand import expand
 from course_lib.workbook.nbgrader_settings import nbgrader_settings
 from course_lib.workbook.release import gradebook_version, student_version
 
@@ -34,7 +35,7 @@ def steps(notebook, *names):
 def test_both_versions_are_nbgraders(name):
     """The steps of `nbgrader.converters.GenerateAssignment`, in its order."""
     saved = steps(
-        SOURCES[name].notebook, "LockCells", "ClearSolutions", "ClearOutput", "CheckCellMetadata", "ComputeChecksums"
+        expand(SOURCES[name]), "LockCells", "ClearSolutions", "ClearOutput", "CheckCellMetadata", "ComputeChecksums"
     )
     assert gradebook_version(SOURCES[name]) == saved
     given = steps(saved, "ClearHiddenTests", "ClearMarkScheme", "ComputeChecksums", "CheckCellMetadata")

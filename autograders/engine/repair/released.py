@@ -8,6 +8,7 @@ from typing import Any
 
 from autograders.engine.repair.python_names import names_of
 from course_lib.handin.answers import is_untouched, same_text
+from course_lib.workbook.expand import expand
 from course_lib.workbook.release import student_version
 from course_lib.workbook.source import SourceNotebook
 
@@ -94,7 +95,7 @@ def released(source: SourceNotebook) -> Released:
 
 
 def _known_cells(source: SourceNotebook) -> Iterator[KnownCell]:
-    for node, given in zip(source.notebook.cells, student_version(source).cells, strict=True):
+    for node, given in zip(expand(source).cells, student_version(source).cells, strict=True):
         yield KnownCell(
             id=node.id,
             kind=node.metadata["course"]["kind"],
