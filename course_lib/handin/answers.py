@@ -20,8 +20,9 @@ class Answered(StrEnum):
 def how_far(text: str, *, as_released: bool) -> Answered:
     """What became of the text of one answer.
 
-    as_released  whether it is what students got. Grading compares with that (`is_untouched`); a student's copy has
-                 only its checksum (`nbgrader_entries.is_as_released`).
+    as_released  whether it is what students got. Grading compares with that, up to whitespace (`is_untouched`). A
+                 student's copy has its checksum alone (`nbgrader_entries.is_as_released`), so there a stub whose lines
+                 were indented anew reads as partly written; it earns nothing either way.
     """
     if as_released or not text.strip():
         return Answered.UNTOUCHED

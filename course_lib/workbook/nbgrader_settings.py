@@ -6,9 +6,8 @@ from pathlib import Path
 
 from traitlets.config import Config
 
-from course_lib.handin.stubs import CODE_STUB, TEXT_STUB
+from course_lib.handin.stubs import BEGIN, CODE_STUB, END, TEXT_STUB
 from course_lib.workbook.expand import SKIPPED_TAG
-from course_lib.workbook.markers import BEGIN, END
 
 __all__ = ["nbgrader_settings"]
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import nbformat
 
 from course_lib.handin.nbgrader_entries import checksum
-from course_lib.handin.stubs import CODE_STUB, TEXT_STUB
+from course_lib.handin.stubs import BEGIN, CODE_STUB, END, TEXT_STUB
 from course_lib.workbook.expand import expand
-from course_lib.workbook.markers import BEGIN, END
 from course_lib.workbook.source import SourceNotebook
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from autograders.engine.records.class_figures import histogram, pass_rates, share_bar
+from autograders.engine.records.class_report import class_table, report_html, write_report
 from autograders.engine.records.class_table import ClassTable
-from autograders.engine.records.report import class_table, report_html, write_report
-from autograders.engine.records.report_figures import histogram, pass_rates, share_bar
 from autograders.engine.records.workspace import Workspace
 from autograders.engine.records.writer import Writer
 from autograders.engine.verdict import Verdict
