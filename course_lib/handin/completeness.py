@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +18,12 @@ from course_lib.progress.outline import Task
 __all__ = ["Findings", "how_far_is", "inspect_notebook", "tasks_of"]
 
 CLOCKS_APART = timedelta(seconds=3)  # a file's time may come from another computer's clock
+# outcomes of a check that such an answer cannot have had
+_TELLS_OF_MORE: dict[Answered, tuple[str, ...]] = {
+    Answered.UNTOUCHED: ("passed", "failed", "answered"),
+    Answered.PARTLY: ("passed", "answered"),
+    Answered.WRITTEN: (),
+}
 _MAGIC = re.compile(r"^\s*[%!]", re.MULTILINE)
 
 
@@ -49,22 +55,21 @@ def inspect_notebook(
     states = {task.id: how_far_is(task, notebook) for task in tasks if task.id not in gone}
     empty = [name for name, state in states.items() if state is Answered.UNTOUCHED]
     partly = [name for name, state in states.items() if state is Answered.PARTLY]
-    unfinished = [*empty, *partly]
     gaps = [
         *_listed("the cell is gone (copy it from the notebook as you got it)", gone),
         *_listed(Answered.UNTOUCHED, ["all of it"] if len(empty) == len(tasks) > 1 else empty),
         *_listed(Answered.PARTLY, [_what_is_left(task, notebook) for task in tasks if task.id in partly]),
-        *_unsaved(tasks, unfinished, attempts, saved),
+        *_unsaved(tasks, states, attempts, saved),
         *map(_clause, notebook.problems),
         *(sentence for task in tasks if task.kind != "question" for sentence in _not_python(task, notebook)),
     ]
     notes = [
-        *_listed("the visible check failed when it last ran", _failed(tasks, unfinished, attempts)),
+        *_listed("the visible check failed when it last ran", _failed(states, attempts)),
         *_listed("several cells have this name, and grading joins them; keep one", _doubled(tasks, notebook)),
         *_listed("locked cells were changed or removed; grading uses the course's own", _altered(tasks, notebook)),
         *map(_clause, notebook.repairs),
     ]
-    return Findings(tuple(gaps), tuple(notes), len(tasks) - len(gone) - len(unfinished), len(tasks))
+    return Findings(tuple(gaps), tuple(notes), len(states) - len(empty) - len(partly), len(tasks))
 
 
 def tasks_of(notebook: ReadNotebook) -> Iterator[Task]:
@@ -95,13 +100,13 @@ def _what_is_left(task: Task, notebook: ReadNotebook) -> str:
 
 
 def _unsaved(
-    tasks: Sequence[Task], unfinished: Sequence[str], attempts: Sequence[Attempt], saved: datetime
+    tasks: Sequence[Task], states: Mapping[str, Answered], attempts: Sequence[Attempt], saved: datetime
 ) -> Iterator[str]:
     """Checks that ran after the file was written tell of answers that may not be in it."""
     own = {task.id for task in tasks}
     latest = max((attempt.when for attempt in attempts if attempt.exercise in own), default=None)
     last = {attempt.exercise: attempt.outcome for attempt in attempts}
-    lost = [name for name in unfinished if last.get(name) in ("passed", "failed", "answered")]
+    lost = [name for name, state in states.items() if last.get(name) in _TELLS_OF_MORE[state]]
     if latest and latest > saved + CLOCKS_APART:
         yield (
             f"checks ran at {_clock(latest)}, after the file was last saved ({_clock(saved)}): "
@@ -134,9 +139,9 @@ def _not_python(task: Task, notebook: ReadNotebook) -> Iterator[str]:
                 yield f"{task.id} is not Python"
 
 
-def _failed(tasks: Sequence[Task], unfinished: Sequence[str], attempts: Sequence[Attempt]) -> list[str]:
+def _failed(states: Mapping[str, Answered], attempts: Sequence[Attempt]) -> list[str]:
     last = {attempt.exercise: attempt.outcome for attempt in attempts}
-    return [task.id for task in tasks if last.get(task.id) == "failed" and task.id not in unfinished]
+    return [name for name, state in states.items() if last.get(name) == "failed" and state is Answered.WRITTEN]
 
 
 def _doubled(tasks: Sequence[Task], notebook: ReadNotebook) -> list[str]:

@@ -184,6 +184,13 @@ class TestGaps:
         append(student, attempt_line("add", "passed", datetime.now(UTC) - timedelta(days=1)))
         assert any("the file does not hold: add" in gap for gap in only(student).gaps)
 
+    @pytest.mark.parametrize(("outcome", "lost"), [("passed", 1), ("failed", 0), ("unwritten", 0)])
+    def test_a_part_the_file_does_not_hold(self, student, outcome, lost):
+        """The check of a half-written answer may well fail; that it passed tells of the other half."""
+        fill(notebook_of(answered(student)), add=f"def add(a, b):\n    c = a\n    {STUB}")
+        append(student, attempt_line("add", outcome, datetime.now(UTC) - timedelta(days=1)))
+        assert len([gap for gap in only(student).gaps if "does not hold: add" in gap]) == lost
+
 
 class TestNotes:
     def test_an_altered_lock(self, student):
