@@ -90,7 +90,7 @@ def grade(
 @app.command()
 def report(lab: LabArgument, workspace: WorkspaceOption = None) -> None:
     """Write the class report: one HTML page, CSV and JSON."""
-    from autograders.engine.records.report import write_report
+    from autograders.engine.records.class_report import write_report
 
     root = course_root()
     lab = _lab(root, lab)

@@ -89,7 +89,7 @@ def submit(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Look whether a lab is complete and pack its notebooks into one zip to hand in."""
-    from course_lib.workbook.submission_report import submit as submit_lab
+    from course_lib.handin.submit import submit as submit_lab
 
     if not submit_lab(course_root(holding="labs"), lab, output=output, student=student, yes=yes, force=force):
         raise typer.Exit(1)

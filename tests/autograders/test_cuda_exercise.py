@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograders.authoring.answers import read_answers
-from autograders.engine.isolation.sandbox import SandboxMissing, require_sandbox
+from autograders.engine.isolation.available import SandboxMissing, require_sandbox
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.engine.verdict import Verdict

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograders.engine.records.class_figures import VERDICT_ORDER, histogram, pass_rates, share_bar
 from autograders.engine.records.class_table import ClassTable, StudentRow
 from autograders.engine.records.evidence import DamagedEvidence, from_json
 from autograders.engine.records.gradebook import LabGradebook
 from autograders.engine.records.harmless import one_line
-from autograders.engine.records.report_figures import VERDICT_ORDER, histogram, pass_rates, share_bar
 from autograders.engine.records.spreadsheet import csv_text
 from autograders.engine.records.workspace import Workspace
 from course_lib.errors import CourseError

@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from course_lib.errors import CourseError
-from course_lib.workbook.submission import Submission, gather
-from course_lib.workbook.submission_zip import destination, pack, write
+from course_lib.handin.gathering import HandIn, gather
+from course_lib.handin.packing import destination, pack, write
 
 __all__ = ["submit"]
 
@@ -23,11 +23,11 @@ def submit(course: Path, lab: str, *, output: Path | None, student: str | None, 
     Raises CourseError for what can be mended, and if something is missing and nobody is there to ask.
     """
     console = Console()
-    submission = gather(course, lab)
-    path = destination(output, submission.lab, student, force=force)
-    archive = pack(submission, student)
-    _show(submission, console)
-    if submission.gaps and not yes and not _confirmed(len(submission.gaps)):
+    hand_in = gather(course, lab)
+    path = destination(output, hand_in.lab, student, force=force)
+    archive = pack(hand_in, student)
+    _show(hand_in, console)
+    if hand_in.gaps and not yes and not _confirmed(len(hand_in.gaps)):
         console.print("Nothing was written.")
         return False
     digest = write(archive, path)
@@ -37,20 +37,20 @@ def submit(course: Path, lab: str, *, output: Path | None, student: str | None, 
     return True
 
 
-def _show(submission: Submission, console: Console) -> None:
-    table = Table(title=f"{submission.lab}, as it would be handed in", title_justify="left", title_style="bold")
+def _show(hand_in: HandIn, console: Console) -> None:
+    table = Table(title=f"{hand_in.lab}, as it would be handed in", title_justify="left", title_style="bold")
     table.add_column("notebook")
     for name in ("answered", "size", "last saved"):
         table.add_column(name, justify="right", no_wrap=True)
-    for part in submission.parts:
+    for part in hand_in.parts:
         size = f"{len(part.raw) / 1024:,.0f} KiB" if part.file else "missing"
         saved = part.saved.astimezone().strftime("%d %b %H:%M") if part.saved else ""
         table.add_row(escape(part.notebook), f"{part.findings.answered} of {part.findings.tasks}", size, saved)
     console.print(table)
-    gaps = submission.gaps
-    notes = [(part.notebook, note) for part in submission.parts for note in part.findings.notes]
+    gaps = hand_in.gaps
+    notes = [(part.notebook, note) for part in hand_in.parts for note in part.findings.notes]
     _list("Missing, and worth a look before you hand in:", gaps, console)
-    _list("Good to know:", [*notes, *(("", note) for note in submission.notes)], console)
+    _list("Good to know:", [*notes, *(("", note) for note in hand_in.notes)], console)
     if not gaps:
         console.print("Every exercise, quiz and question has an answer.")
 

@@ -13,9 +13,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from autograders.engine.records.class_figures import histogram, pass_rates, share_bar
+from autograders.engine.records.class_report import class_table, report_html, write_report
 from autograders.engine.records.class_table import ClassTable
-from autograders.engine.records.report import class_table, report_html, write_report
-from autograders.engine.records.report_figures import histogram, pass_rates, share_bar
 from autograders.engine.records.workspace import Workspace
 from autograders.engine.records.writer import Writer
 from autograders.engine.verdict import Verdict
@@ -153,7 +153,7 @@ def test_the_histogram_counts_everyone_once(scores):
 
 
 def test_stacked_bars_fill_their_line():
-    verdicts = {"right": 3, "wrong": 1, "kernel died": 4}
+    verdicts = {"right": 3, "wrong": 1, "process died": 4}
     svg = pass_rates([("<one>", verdicts), ("none", {})], "T")
     pieces = [entry for entry in ElementTree.fromstring(svg).iter("rect")]
     widths = [float(piece.get("width")) for piece in pieces]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
@@ -18,37 +18,46 @@ from traitlets.config import Config
 from . import wire
 from .answers import Answers
 
-__all__ = ["serve"]
+__all__ = ["Kept", "serve"]
 
-MAX_IMAGES, MAX_IMAGE, MAX_TEXT = 4, 1_000_000, 20_000
-TOO_MANY = f"[Only the first {MAX_IMAGES} figures are shown.]"
+
+class Kept(NamedTuple):
+    """What the grader takes of one cell: figures, bytes of one of them, characters of text (`isolation/limits.py`)."""
+
+    images: int
+    image: int
+    text: int
 
 
 class Collected(DisplayPublisher):
-    """Keeps what a cell displays: pictures, and the plain text of everything else."""
+    """Keeps what a cell displays: pictures, and the plain text of everything else. `kept` is set by who makes one."""
+
+    kept: Kept
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.images: list[bytes] = []
         self.texts: list[str] = []
 
-    def publish(self, data: dict[str, Any], metadata: Any = None, **kwargs: Any) -> None:
+    def publish(self, data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         import base64
 
         picture = data.get("image/png")
         if picture is not None:
             self._keep(base64.b64decode(picture) if isinstance(picture, str) else bytes(picture))
         elif "text/plain" in data:
-            self.texts.append(str(data["text/plain"])[:MAX_TEXT])
+            self.texts.append(str(data["text/plain"])[: self.kept.text])
 
     def _keep(self, picture: bytes) -> None:
         """A figure too many or too large is named in the text: the grader would stop at the reply that carried it."""
-        if len(picture) > MAX_IMAGE:
-            self.texts.append(f"[A figure of {len(picture):,} bytes was left out; {MAX_IMAGE:,} are shown at most.]")
-        elif len(self.images) < MAX_IMAGES:
+        too_many = f"[Only the first {self.kept.images} figures are shown.]"
+        if len(picture) > self.kept.image:
+            most = f"{self.kept.image:,} are shown at most"
+            self.texts.append(f"[A figure of {len(picture):,} bytes was left out; {most}.]")
+        elif len(self.images) < self.kept.images:
             self.images.append(picture)
-        elif TOO_MANY not in self.texts:
-            self.texts.append(TOO_MANY)
+        elif too_many not in self.texts:
+            self.texts.append(too_many)
 
     def take(self) -> tuple[list[bytes], list[str]]:
         images, texts = self.images, self.texts
@@ -57,7 +66,16 @@ class Collected(DisplayPublisher):
 
 
 class Shell(InteractiveShell):
-    """IPython with neither a terminal nor windows: what notebooks ask of those does nothing, as in Jupyter's kernel."""
+    """IPython with neither a terminal nor windows: what notebooks ask of those does nothing, as in Jupyter's kernel.
+
+    failures  of the cell that runs: (class names of the error, its traceback).
+    """
+
+    failures: list[tuple[list[str], str]]
+
+    def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
+        """IPython would print it."""
+        self.failures.append(([part.__name__[:80] for part in etype.__mro__[:10]], "\n".join(stb)))
 
     def enable_gui(self, gui: Any = None) -> None:
         """`%matplotlib inline` asks for it."""
@@ -66,15 +84,15 @@ class Shell(InteractiveShell):
         """`exit()` asks for it."""
 
 
-def serve(channel: socket.socket) -> None:
+def serve(channel: socket.socket, kept: Kept) -> None:
     """Answer until the grader hangs up."""
-    shell = _shell()
+    shell = _shell(kept)
     answers = Answers(shell.user_ns)
     while True:
         request = _receive(channel)
         if request is None:
             return
-        reply = _execute(shell, request) if _is_execution(request) else answers.reply(request)
+        reply = _execute(shell, request, kept) if _is_execution(request) else answers.reply(request)
         _flush()
         channel.sendall(len(reply).to_bytes(8, "little") + reply)
 
@@ -83,33 +101,29 @@ def _is_execution(request: bytes) -> bool:
     return b'["op","execute"]' in request[:64]
 
 
-def _execute(shell: InteractiveShell, request: bytes) -> bytes:
+def _execute(shell: Shell, request: bytes, kept: Kept) -> bytes:
     source = wire.loads(request)["source"]
-    failures: list[tuple[list[str], str]] = []
-
-    def note(kind: type[BaseException], value: BaseException, trace: list[str]) -> None:
-        failures.append(([part.__name__[:80] for part in kind.__mro__[:10]], "\n".join(trace)[-MAX_TEXT:]))
-
-    shell._showtraceback = note
+    shell.failures = []
     try:
         outcome = shell.run_cell(source, store_history=False)
         failed = outcome.error_before_exec or outcome.error_in_exec
     except BaseException as error:  # IPython itself, driven into a corner
         failed = error
     images, texts = shell.display_pub.take()
-    kinds, trace = failures[-1] if failures else ([type(failed).__name__] if failed else [], "")
-    text = "\n".join(texts)[:MAX_TEXT]
-    clean = [part.encode("utf-8", "replace").decode() for part in (trace, text)]
+    kinds, trace = shell.failures[-1] if shell.failures else ([type(failed).__name__] if failed else [], "")
+    text = "\n".join(texts)[: kept.text]
+    clean = [part.encode("utf-8", "replace").decode() for part in (trace[-kept.text :], text)]
     return wire.dumps({"value": {"error": kinds, "traceback": clean[0], "text": clean[1], "images": images}})
 
 
-def _shell() -> InteractiveShell:
+def _shell(kept: Kept) -> Shell:
     from matplotlib_inline.backend_inline import configure_inline_support
 
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"
     shell = Shell.instance(config=config, display_pub_class=Collected)
+    shell.display_pub.kept = kept
     shell.user_ns["__name__"] = "__main__"
     configure_inline_support(shell, "module://matplotlib_inline.backend_inline")
     return shell

@@ -9,10 +9,10 @@ import os
 import pytest
 
 from course_lib.errors import CourseError
-from course_lib.workbook.submission import gather
-from course_lib.workbook.submission_report import submit
-from course_lib.workbook.submission_zip import destination, pack, write
-from tests.workbook.submission.copies import LAB, answered, notebook_of
+from course_lib.handin.gathering import gather
+from course_lib.handin.packing import destination, pack, write
+from course_lib.handin.submit import submit
+from tests.handin.copies import LAB, answered, notebook_of
 
 
 class TestRefused:
@@ -59,7 +59,7 @@ class TestRefused:
             raise OSError(28, "No space left on device")
 
         (student / "old.zip").write_text("precious")
-        monkeypatch.setattr("course_lib.workbook.submission_zip.os.fsync", no_space)
+        monkeypatch.setattr("course_lib.handin.packing.os.fsync", no_space)
         with pytest.raises(CourseError, match="No space left"):
             write(b"zip", student / "old.zip")
         assert (student / "old.zip").read_text() == "precious"

@@ -1,4 +1,4 @@
-"""A submission as one zip: the same bytes for the same notebooks, whatever day it is made."""
+"""A hand-in as one zip: the same bytes for the same notebooks, whatever day it is made."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ import zlib
 from pathlib import Path
 
 from course_lib.errors import CourseError
-from course_lib.workbook.submission import MIB, Submission
+from course_lib.handin.gathering import LIMITS, HandIn
+from course_lib.handin.limits import MIB
 
 __all__ = ["destination", "pack", "write"]
 
-HIGHEST_RATIO = 100  # a file that shrinks more than this looks like a zip bomb to grading
+HIGHEST_RATIO = LIMITS.zip_ratio / 2  # what shrinks more looks like a zip bomb to grading: it is stored as it is
 _STUDENT = re.compile(r"[^\W_](?:[\w.@-]*(?:[^\W_]|[@-]))?")
 _NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can have
 
 
-def pack(submission: Submission, student: str | None = None) -> bytes:
+def pack(hand_in: HandIn, student: str | None = None) -> bytes:
     """The zip: each notebook byte for byte, in a folder with the student's name if one is given.
 
     Raises CourseError for a name that is unfit for a folder.
@@ -30,7 +31,7 @@ def pack(submission: Submission, student: str | None = None) -> bytes:
     folder = f"{_checked(student)}/" if student else ""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        for part in submission.parts:
+        for part in hand_in.parts:
             if part.file:
                 entry = zipfile.ZipInfo(f"{folder}{part.notebook}.ipynb", _NO_DATE)
                 entry.external_attr, entry.create_system = 0o100644 << 16, 3

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.handin.completeness import Findings, inspect_notebook
+from course_lib.handin.limits import HandInLimits, size_text
+from course_lib.handin.read_notebook import ReadNotebook, read_notebook
 from course_lib.progress.attempts import Attempt, read_record
 from course_lib.progress.outline import NotebookOutline, find_lab, read_outline
-from course_lib.workbook.completeness import Findings, inspect_notebook
-from course_lib.workbook.student_notebook import StudentNotebook, UnreadableNotebook, read_student_notebook
 
-__all__ = ["Part", "Submission", "gather"]
+__all__ = ["HandIn", "Part", "gather"]
 
-MIB = 2**20
-FILE_BYTES, SUBMISSION_BYTES = 32 * MIB, 128 * MIB  # what grading reads of one notebook, and of one student
+LIMITS = HandInLimits()
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Submission:
+class HandIn:
     """All that would be handed in. `notes` are about the lab's folder."""
 
     lab: str
@@ -50,14 +50,14 @@ class _File:
     raw: bytes
     size: int
     saved: datetime
-    content: StudentNotebook | str  # or why it cannot be read
+    content: ReadNotebook
 
     @property
     def notebook(self) -> str:
-        return self.content.id if isinstance(self.content, StudentNotebook) else ""
+        return self.content.notebook_id
 
 
-def gather(course: Path, lab: str) -> Submission:
+def gather(course: Path, lab: str) -> HandIn:
     """Read the notebooks of `labs/LAB` and look for what is missing; nothing is changed.
 
     Raises CourseError for an unknown lab, one without a single notebook, and files too large to be graded.
@@ -78,7 +78,7 @@ def gather(course: Path, lab: str) -> Submission:
     _refuse_large([file for file in chosen.values() if file])
     attempts = read_record(course).attempts
     parts = tuple(_part(expected[name], file, attempts) for name, file in chosen.items())
-    return Submission(lab, parts, tuple(_folder_notes(files, chosen)))
+    return HandIn(lab, parts, tuple(_folder_notes(files, chosen)))
 
 
 def _folders(course: Path, outline: dict[str, tuple[NotebookOutline, ...]]) -> list[str]:
@@ -101,14 +101,12 @@ def _read(path: Path) -> _File:
     """A file that is too large is known by its name and size alone."""
     try:
         status = path.stat()
-        raw = path.read_bytes() if status.st_size <= FILE_BYTES else b""
+        raw = path.read_bytes() if status.st_size <= LIMITS.file_bytes else b""
     except OSError as error:
-        return _File(path, b"", 0, datetime.now(UTC), f"cannot be opened ({error.strerror})")
-    try:
-        content: StudentNotebook | str = read_student_notebook(raw)
-    except UnreadableNotebook as error:
-        content = str(error)
-    return _File(path, raw, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC), content)
+        closed = ReadNotebook(problems=(f"The file cannot be opened ({error.strerror}).",))
+        return _File(path, b"", 0, datetime.now(UTC), closed)
+    saved = datetime.fromtimestamp(status.st_mtime, UTC)
+    return _File(path, raw, status.st_size, saved, read_notebook(raw, LIMITS))
 
 
 def _part(entry: NotebookOutline, file: _File | None, attempts: Sequence[Attempt]) -> Part:
@@ -116,8 +114,9 @@ def _part(entry: NotebookOutline, file: _File | None, attempts: Sequence[Attempt
     if file is None:
         gap = f"{entry.id}.ipynb is missing; if it has another name, give it this one"
         return Part(entry.id, None, b"", None, Findings((gap,), (), 0, asked))
-    if isinstance(file.content, str):
-        gap = f"{file.path.name} {file.content}; open it in JupyterLab, or take it from an earlier copy"
+    if not file.content.cells:
+        why = " ".join(file.content.problems) or "The notebook has no cells."
+        gap = f"{file.path.name} cannot be read: {why} Open it in JupyterLab, or take it from an earlier copy"
         return Part(entry.id, file.path, file.raw, file.saved, Findings((gap,), (), 0, asked))
     findings = inspect_notebook(file.content, entry.tasks, attempts, file.saved)
     return Part(entry.id, file.path, file.raw, file.saved, findings)
@@ -132,8 +131,8 @@ def _folder_notes(files: Sequence[_File], chosen: dict[str, _File | None]) -> li
             notes.append(f"{file.path.name} goes in as {notebook}.ipynb")
         elif not notebook:
             original = chosen.get(file.notebook)
-            newer = original is not None and file.saved > original.saved
-            age = f"; it is newer than {original.path.name}, which does" if newer else ""
+            newer = original if original is not None and file.saved > original.saved else None
+            age = f"; it is newer than {newer.path.name}, which does" if newer else ""
             notes.append(f"{file.path.name} does not go in{age}")
     return notes
 
@@ -141,10 +140,10 @@ def _folder_notes(files: Sequence[_File], chosen: dict[str, _File | None]) -> li
 def _refuse_large(files: Sequence[_File]) -> None:
     remedy = "in JupyterLab choose Edit, Clear Outputs of All Cells, save, and submit again"
     for file in files:
-        if file.size > FILE_BYTES:
-            have, most = f"{file.size / MIB:.0f} MiB", FILE_BYTES // MIB
+        if file.size > LIMITS.file_bytes:
+            have, most = size_text(file.size), size_text(LIMITS.file_bytes)
             raise CourseError(f"{file.path.name} has {have}, and grading reads at most {most}: {remedy}")
     size = sum(file.size for file in files)
-    if size > SUBMISSION_BYTES:
-        have, most = f"{size / MIB:.0f} MiB", SUBMISSION_BYTES // MIB
+    if size > LIMITS.submission_bytes:
+        have, most = size_text(size), size_text(LIMITS.submission_bytes)
         raise CourseError(f"the notebooks have {have} together, and grading reads at most {most}: {remedy}")

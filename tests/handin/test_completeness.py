@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -11,10 +12,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from course_lib.handin.gathering import gather
+from course_lib.handin.packing import pack
 from course_lib.progress.record_file import append
-from course_lib.workbook.submission import gather
-from course_lib.workbook.submission_zip import pack
-from tests.workbook.submission.copies import STUB, answered, attempt_line, cell_of, drop, edit, fill, notebook_of, only
+from tests.handin.copies import (
+    FORMATTED_STUB,
+    STUB,
+    answered,
+    attempt_line,
+    cell_of,
+    drop,
+    edit,
+    fill,
+    notebook_of,
+    only,
+)
 
 ENTRIES = "source metadata nbgrader id cell_type grade_id solution locked grade points checksum"
 
@@ -34,14 +46,58 @@ class TestGaps:
         [
             ("add", ""),
             ("add", "  \n"),
-            ("add", f"def add(a, b):\n    c = a + b\n    {STUB}"),
             ("why_add", "*Your answer here.*\n"),
-            ("sum_words", f"# nothing\n{STUB}"),
         ],
     )
     def test_one_unanswered(self, student, cell, text):
         fill(notebook_of(answered(student)), **{cell: text})
         assert only(student).gaps == (f"no answer yet: {cell}",)
+
+    @pytest.mark.parametrize(
+        ("cell", "text", "left"),
+        [
+            ("add", f"def add(a, b):\n    c = a + b\n    {STUB}", "line 3"),
+            ("add", f"def add(a, b):\n    {STUB}\n\ndef more():\n    {STUB}", "lines 2 and 5"),
+            ("add", f"def add(a, b):\n    {FORMATTED_STUB}", "line 2"),
+            ("sum_words", f"# nothing\n{STUB}", "line 2"),
+        ],
+    )
+    def test_one_partly_written(self, student, cell, text, left):
+        fill(notebook_of(answered(student)), **{cell: text})
+        findings = only(student)
+        assert findings.gaps == (f"partly written: {cell} ({left} still to be written)",)
+        assert findings.answered == 2
+
+    def test_a_stub_in_a_comment_is_none(self, student):
+        fill(notebook_of(answered(student)), add=f"def add(a, b):\n    # {STUB}\n    return a + b")
+        assert only(student).gaps == ()
+
+    def test_blanks_alone_are_no_answer(self, student):
+        """What some editors do to a file that is opened and saved."""
+
+        def blanks(notebook):
+            source = "".join(cell_of(notebook, "add")["source"])
+            cell_of(notebook, "add")["source"] = source.replace("\n", " \r\n") + "\n\n"
+
+        edit(notebook_of(student), blanks)
+        assert only(student).gaps == ("no answer yet: all of it",)
+
+    def test_a_copy_beside_an_answer_changes_nothing(self, student):
+        stub = "".join(cell_of(json.loads(notebook_of(student).read_text()), "add")["source"])
+        copy = {"cell_type": "code", "metadata": {"nbgrader": {"grade_id": "add", "solution": True}}, "source": stub}
+        edit(notebook_of(answered(student)), lambda notebook: notebook["cells"].append(copy))
+        assert only(student).gaps == ()
+
+    def test_what_the_reader_put_right_is_told(self, student):
+        path = notebook_of(answered(student))
+        path.write_bytes(path.read_text().encode("utf-16"))
+        assert only(student).notes == ("the file was saved in UTF-16 and was read as such",)
+
+    def test_what_grading_would_not_read_is_told(self, student):
+        path = notebook_of(answered(student))
+        edit(path, lambda notebook: notebook["cells"].append({"cell_type": "code", "source": "#" * 300_000}))
+        [gap] = only(student).gaps
+        assert "was not read" in gap and "256 KiB" in gap
 
     def test_a_cell_that_is_gone(self, student):
         drop(notebook_of(answered(student)), "add", "check_add")
@@ -67,10 +123,10 @@ class TestGaps:
     @pytest.mark.parametrize(
         ("raw", "words"),
         [
-            (b"", "damaged"),
+            (b"", "empty"),
             (b"<<<<<<< HEAD\n{}", "line 1"),
-            (b"\xff\xfe{}", "UTF-8"),
-            (b"[" * 100_000, "damaged"),
+            (b"\xff\xfe{}", "not JSON"),
+            (b"[" * 100_000, "deep"),
             (b'{"nbformat": 3, "worksheets": []}', "not a notebook"),
             (b'{"nbformat": 4, "cells": {}}', "not a notebook"),
         ],
@@ -98,7 +154,8 @@ class TestGaps:
         ("source", "gaps"),
         [
             ("def add(a, b):\n    return a +", 1),
-            ("def add(a, b):\n    x = '\0'", 1),
+            ("def add(a, b):\n    x = '\0'\n    return x[1", 1),
+            ("def add(a, b):\n    x = '\0'", 0),  # grading reads another sign in its place, and says so
             ("await thing()\ndef add(a, b): return a + b", 0),
             ("%timeit 3\ndef add(a, b): return a + b", 0),
             ("%%time\ndef add(a, b): return a + b", 0),
@@ -126,6 +183,13 @@ class TestGaps:
     def test_an_answer_the_file_does_not_hold(self, student):
         append(student, attempt_line("add", "passed", datetime.now(UTC) - timedelta(days=1)))
         assert any("the file does not hold: add" in gap for gap in only(student).gaps)
+
+    @pytest.mark.parametrize(("outcome", "lost"), [("passed", 1), ("failed", 0), ("unwritten", 0)])
+    def test_a_part_the_file_does_not_hold(self, student, outcome, lost):
+        """The check of a half-written answer may well fail; that it passed tells of the other half."""
+        fill(notebook_of(answered(student)), add=f"def add(a, b):\n    c = a\n    {STUB}")
+        append(student, attempt_line("add", outcome, datetime.now(UTC) - timedelta(days=1)))
+        assert len([gap for gap in only(student).gaps if "does not hold: add" in gap]) == lost
 
 
 class TestNotes:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
-from course_lib.workbook.submission import gather
+from course_lib.handin.gathering import gather
 
 LAB = "lab1_cnn_basics"
-STUB = "raise NotImplementedError('Replace this line and the one above with your code.')"
+TO_DO = "Replace this line and the one above with your code."
+STUB = f"raise NotImplementedError('{TO_DO}')"
+FORMATTED_STUB = f'raise NotImplementedError(\n        "{TO_DO}"\n    )'  # as a formatter breaks it
 ANSWERS = {"add": "def add(a, b):\n    return a + b", "sum_words": 'sum_words = {"a"}', "why_add": "To have a sum."}
 
 

@@ -1,4 +1,4 @@
-"""The trusted end of a kernel against a stranger that writes what it likes into both sockets."""
+"""The trusted end of a process against a stranger that writes what it likes into both sockets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from autograders.engine.isolation import kernel as kernel_module
+from autograders.engine.isolation import student_process as process_module
 from autograders.engine.isolation import supply
 from autograders.engine.isolation.inside import wire
 from autograders.engine.isolation.inside.zygote import REPORT
-from autograders.engine.isolation.kernel import Kernel
 from autograders.engine.isolation.limits import Limits
 from autograders.engine.isolation.session import RunnableCell, Session
+from autograders.engine.isolation.student_process import StudentProcess
 from autograders.engine.notebook_grading import NotebookGrader
 from autograders.engine.repair.helper_cells import Helper
 from autograders.engine.repair.rebuild import Rebuilt
@@ -31,7 +31,7 @@ LIMITS = Limits(reply=1_000_000, output=50_000, shown=100)
 
 
 class FakeSandbox:
-    """Hands the kernel's ends to a function that plays the student's process in a thread."""
+    """Hands the process's ends to a function that plays the student's process in a thread."""
 
     def __init__(self, play, limits=LIMITS):
         self.limits, self.play = limits, play
@@ -58,14 +58,14 @@ class FakeSandbox:
 
 def run(play, seconds=1.0, limits=LIMITS):
     """What executing a cell comes to: a CellRun or the StudentFault."""
-    kernel = Kernel(FakeSandbox(play, limits))
-    kernel.allow(seconds)
+    process = StudentProcess(FakeSandbox(play, limits))
+    process.allow(seconds)
     try:
-        return kernel.execute("1 + 1", "cell")
+        return process.execute("1 + 1", "cell")
     except StudentFault as fault:
         return fault
     finally:
-        kernel.close()
+        process.close()
 
 
 def frame(payload):
@@ -115,9 +115,9 @@ def test_a_reply_in_single_bytes():
         ((execution(images="x"),), Verdict.DIED),
     ],
 )
-def test_malformed_replies_end_the_kernel(parts, verdict):
+def test_malformed_replies_end_the_process(parts, verdict):
     fault = run(says(*parts))
-    assert isinstance(fault, StudentFault) and fault.ends_kernel and fault.verdict is verdict
+    assert isinstance(fault, StudentFault) and fault.ends_process and fault.verdict is verdict
 
 
 def test_images_are_pngs_and_few():
@@ -160,13 +160,13 @@ def test_printed_text_is_cut_where_it_streams():
     assert len(run(play).text) == 100
 
 
-def test_a_kernel_that_does_not_read_ends_at_the_deadline():
-    kernel = Kernel(FakeSandbox(lambda channel, output, control: time.sleep(3)))
-    kernel.allow(0.5)
+def test_a_process_that_does_not_read_ends_at_the_deadline():
+    process = StudentProcess(FakeSandbox(lambda channel, output, control: time.sleep(3)))
+    process.allow(0.5)
     with pytest.raises(StudentFault) as fault:
-        kernel.ask(bytes(20_000_000))
+        process.ask(bytes(20_000_000))
     assert fault.value.verdict is Verdict.TIMEOUT
-    kernel.close()
+    process.close()
 
 
 def test_why_it_died_is_read_from_the_zygote():
@@ -224,13 +224,13 @@ def test_bytes_sent_ahead_do_not_keep_the_writer_busy(monkeypatch):
         channel.sendall(b"ahead")
         time.sleep(3)
 
-    real = kernel_module.select.select
-    kernel = Kernel(FakeSandbox(play))
-    monkeypatch.setattr(kernel_module, "select", SimpleNamespace(select=select))
-    kernel.allow(1.0)
+    real = process_module.select.select
+    process = StudentProcess(FakeSandbox(play))
+    monkeypatch.setattr(process_module, "select", SimpleNamespace(select=select))
+    process.allow(1.0)
     with pytest.raises(StudentFault) as fault:
-        kernel.ask(bytes(20_000_000))
-    kernel.close()
+        process.ask(bytes(20_000_000))
+    process.close()
     assert fault.value.verdict is Verdict.TIMEOUT
     assert len(calls) < 200, f"{len(calls)} wake-ups"
 
@@ -270,7 +270,7 @@ def test_figures_and_texts_over_their_limits_are_not_kept():
 
 
 class ShowsMuch:
-    """A kernel, and the slot that forks it: each cell shows what its source names."""
+    """A process, and the slot that forks it: each cell shows what its source names."""
 
     def __init__(self, limits):
         self.supply = SimpleNamespace(limits=limits)
@@ -323,7 +323,8 @@ def test_no_figures_of_helper_cells_are_kept():
     source = sources()[SUMS]
     answers = {cell.id: "pass" for cell in source.text.of_kind("exercise", "quiz")}
     rebuilt = Rebuilt(answers=answers, texts={}, helpers=(Helper("import os", "add"),), repairs=(), problems=())
-    figures = {cell.id: cell.figures for cell in NotebookGrader(source, {}, Limits())._cells(rebuilt) if not cell.ours}
+    cells = NotebookGrader(source, {}, Limits()).runnable_cells(rebuilt)
+    figures = {cell.id: cell.figures for cell in cells if not cell.ours}
     assert figures == {"helper 0 of add": False, "add": True, "twice": True, "letters": True}
     runs = runs_of([RunnableCell("helper", "10 1000", figures=False), RunnableCell("add", "10 1000")])
     assert (len(runs["helper"].images), len(runs["add"].images)) == (0, 4)

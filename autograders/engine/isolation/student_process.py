@@ -1,4 +1,4 @@
-"""The trusted end of one kernel: sends a frame, waits for the reply with a deadline, reads what is printed meanwhile.
+"""The trusted end of a student's process: sends a frame, waits for the reply with a deadline, reads what is printed.
 
 Everything that arrives is a stranger's: lengths are checked before memory is taken, and time is ours.
 """
@@ -21,7 +21,7 @@ from autograders.engine.isolation.sandbox import Sandbox
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import CellRun, Verdict
 
-__all__ = ["Kernel", "kept_size", "shortened"]
+__all__ = ["StudentProcess", "kept_size", "shortened"]
 
 FORK_SECONDS = 10.0
 SHORT_ERROR = 500
@@ -30,8 +30,8 @@ NO_OUTPUT = "[The output is left out: this notebook has shown more than is kept.
 
 
 @dataclass
-class Kernel:
-    """One process of a student's, forked in a sandbox. After a StudentFault with `ends_kernel` nothing works any more.
+class StudentProcess:
+    """One process of a student's, forked in a sandbox. After a StudentFault with `ends_process` nothing works any more.
 
     deadline  a time of `time.monotonic` after which no reply is waited for; set anew for each question or cell.
     """
@@ -49,7 +49,7 @@ class Kernel:
             self.sandbox.fork(theirs, writing)
         except OSError:
             self.close()
-            raise StudentFault(Verdict.DIED, "The sandbox ended.", ends_kernel=True) from None
+            raise StudentFault(Verdict.DIED, "The sandbox ended.", ends_process=True) from None
         finally:
             theirs.close()
             os.close(writing)
@@ -120,7 +120,7 @@ class Kernel:
             if left <= 0:
                 raise self._ended(Verdict.TIMEOUT, "It took too long and was stopped.")
             # while we write, bytes sent ahead would wake us again and again: nobody reads them yet
-            reading = [self.sandbox.control] if writing else [self.sandbox.control, self._channel]
+            reading: list[socket.socket | int] = [self.sandbox.control, *([] if writing else [self._channel])]
             if self._output >= 0:
                 reading.append(self._output)
             ready, writable, _ = select.select(reading, [self._channel] if writing else [], [], left)
@@ -141,7 +141,7 @@ class Kernel:
                 raise self._ended(Verdict.DIED, "The sandbox ended.")
 
     def _news(self) -> bool:
-        """Reads one report of the zygote's; True when it says that this kernel has ended, or is gone itself."""
+        """Reads one report of the zygote's; True when it says that this process has ended, or is gone itself."""
         try:
             report = self.sandbox.control.recv(REPORT.size)
         except OSError:
@@ -151,7 +151,7 @@ class Kernel:
         kind, pid, status = REPORT.unpack(report)
         if kind == b"S":
             self._pid = pid
-        elif pid == self._pid:  # the last notebook's kernel ends while this one already runs
+        elif pid == self._pid:  # the last notebook's process ends while this one already runs
             self._status = status
             return True
         return False
@@ -180,8 +180,8 @@ class Kernel:
             number = os.WTERMSIG(status)
             if number == signal.SIGXCPU:
                 return self._ended(Verdict.TIMEOUT, "It used too much processor time and was stopped.")
-            return self._ended(Verdict.DIED, f"The kernel crashed ({_signal_name(number)}).")
-        return self._ended(Verdict.DIED, "The kernel ended before it answered.")
+            return self._ended(Verdict.DIED, f"The notebook's process crashed ({_signal_name(number)}).")
+        return self._ended(Verdict.DIED, "The notebook's process ended before it answered.")
 
     def _wait_status(self) -> int | None:
         until = time.monotonic() + 2
@@ -191,12 +191,12 @@ class Kernel:
         return self._status
 
     def _ended(self, verdict: Verdict, message: str) -> StudentFault:
-        return StudentFault(verdict, message, ends_kernel=True)
+        return StudentFault(verdict, message, ends_process=True)
 
 
 def _execution(reply: bytes, limits: Limits) -> tuple[list[str], str, tuple[bytes, ...], str]:
     """Checks the reply to an execution part by part: it may come from the student's own hand."""
-    malformed = StudentFault(Verdict.DIED, "The kernel answered what no kernel answers.", ends_kernel=True)
+    malformed = StudentFault(Verdict.DIED, "The notebook's process sent what is no reply.", ends_process=True)
     try:
         message: Any = wire.loads(reply)
         value = message["value"]

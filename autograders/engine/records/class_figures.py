@@ -9,7 +9,7 @@ from html import escape
 __all__ = ["VERDICT_ORDER", "histogram", "pass_rates", "share_bar"]
 
 VERDICT_ORDER = (
-    "right", "wrong", "error", "missing", "timeout", "out of memory", "output limit", "kernel died", "harness fault",
+    "right", "wrong", "error", "missing", "timeout", "out of memory", "output limit", "process died", "harness fault",
 )  # fmt: skip
 WIDTH = 860
 

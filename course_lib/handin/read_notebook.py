@@ -1,14 +1,17 @@
-"""A submitted file's bytes -> the cells in it, in any notebook format, without trusting a single entry."""
+"""A student's file -> the cells in it, in any notebook format, without trusting a single entry.
+
+The one reader: `course submit` says what it says, and grading takes what it takes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
-from autograders.engine.intake.bounded_json import RefusedJson, parse_json
-from autograders.engine.intake.limits import IntakeLimits, megabytes
-from autograders.engine.intake.text_decoding import decode, replace_unpaired
+from course_lib.handin.bounded_json import RefusedJson, parse_json
+from course_lib.handin.limits import HandInLimits, size_text
+from course_lib.handin.text_decoding import decode, replace_unpaired
 
 __all__ = ["ReadNotebook", "SubmittedCell", "read_notebook"]
 
@@ -34,6 +37,11 @@ class SubmittedCell:
     grade_id: str = ""
     nbgrader: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """nbgrader's name for the cell, else the cell's own id, else ""."""
+        return next((name for name in (self.grade_id, *self.ids) if name), "")
+
 
 @dataclass(frozen=True)
 class ReadNotebook:
@@ -49,14 +57,18 @@ class ReadNotebook:
     repairs: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
+    def of(self, name: str) -> list[SubmittedCell]:
+        """A cell that was copied stands there twice."""
+        return [cell for cell in self.cells if cell.name == name]
 
-def read_notebook(raw: bytes, limits: IntakeLimits | None = None) -> ReadNotebook:
+
+def read_notebook(raw: bytes, limits: HandInLimits | None = None) -> ReadNotebook:
     """Read formats 2, 3 and 4. Never raises: what cannot be read is told in `problems`."""
-    limits = limits or IntakeLimits()
+    limits = limits or HandInLimits()
     if not raw.strip():
         return ReadNotebook(problems=("The file is empty.",))
     if len(raw) > limits.file_bytes:
-        sentence = f"The file has {megabytes(len(raw))}; at most {megabytes(limits.file_bytes)} are read."
+        sentence = f"The file has {size_text(len(raw))}; at most {size_text(limits.file_bytes)} are read."
         return ReadNotebook(problems=(f"{sentence} Clear the outputs and hand it in again.",))
     decoded = decode(raw)
     try:
@@ -67,7 +79,7 @@ def read_notebook(raw: bytes, limits: IntakeLimits | None = None) -> ReadNoteboo
     return _read_value(parsed.value, limits, repairs)
 
 
-def _read_value(value: Any, limits: IntakeLimits, repairs: list[str]) -> ReadNotebook:
+def _read_value(value: Any, limits: HandInLimits, repairs: list[str]) -> ReadNotebook:
     entries = _cell_entries(value)
     if entries is None:
         return ReadNotebook(repairs=tuple(repairs), problems=("The file is JSON but not a notebook: it has no cells.",))
@@ -103,7 +115,7 @@ def _cell_entries(value: Any) -> list[Any] | None:
 
 def _format_repair(value: dict[str, Any]) -> list[str]:
     major, minor = value.get("nbformat"), value.get("nbformat_minor", 0)
-    if not all(isinstance(number, int) and not isinstance(number, bool) for number in (major, minor)):
+    if not (_is_number(major) and _is_number(minor)):
         return ["The file does not say which notebook format it has; it was read as format 4.5."]
     if (major, minor) == CURRENT_FORMAT:
         return []
@@ -112,7 +124,11 @@ def _format_repair(value: dict[str, Any]) -> list[str]:
     return ["The file claims a notebook format that does not exist; it was read as format 4.5."]
 
 
-def _cell(position: int, entry: Any, limits: IntakeLimits) -> SubmittedCell | str:
+def _is_number(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _cell(position: int, entry: Any, limits: HandInLimits) -> SubmittedCell | str:
     """The cell, or why there is none."""
     if not isinstance(entry, dict):
         return "it is not an object"
@@ -120,7 +136,7 @@ def _cell(position: int, entry: Any, limits: IntakeLimits) -> SubmittedCell | st
     if source is None:
         return "its source is neither text nor a list of texts"
     if len(source) > limits.cell_bytes or len(source.encode("utf-8", "surrogatepass")) > limits.cell_bytes:
-        return f"its source has more than {megabytes(limits.cell_bytes)}"
+        return f"its source has more than {size_text(limits.cell_bytes)}"
     kind = entry.get("cell_type")
     metadata = entry.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from course_lib.workbook.build import build
-from tests.workbook.submission.copies import LAB
+from tests.handin.copies import LAB
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from autograders.engine.intake.limits import IntakeLimits
+from course_lib.handin.limits import HandInLimits
 
 __all__ = ["Parsed", "RefusedJson", "parse_json"]
 
@@ -29,7 +29,7 @@ class Parsed:
     repairs: tuple[str, ...] = ()
 
 
-def parse_json(text: str, limits: IntakeLimits) -> Parsed:
+def parse_json(text: str, limits: HandInLimits) -> Parsed:
     """Parse `text`, the last of equal keys winning as in JavaScript. Raises RefusedJson only."""
     _refuse_costly(text, limits)
     reader = _Reader()
@@ -47,7 +47,7 @@ def parse_json(text: str, limits: IntakeLimits) -> Parsed:
     return Parsed(value, reader.repairs())
 
 
-def _refuse_costly(text: str, limits: IntakeLimits) -> None:
+def _refuse_costly(text: str, limits: HandInLimits) -> None:
     depth = values = 0
     for found in _NEXT_SIGN.finditer(text):
         sign = found[1]
@@ -63,7 +63,7 @@ def _refuse_costly(text: str, limits: IntakeLimits) -> None:
         elif sign == ",":
             values += 1
         if values > limits.json_values:
-            raise RefusedJson(f"its JSON has more than {limits.json_values:,} values")
+            raise RefusedJson(f"its JSON has more than {limits.json_values:,} values; clear the outputs")
 
 
 class _Reader:
@@ -92,4 +92,4 @@ class _Reader:
 
 def _integer(digits: str) -> int | None:
     """Longer integers have no place in a notebook, and turning them into numbers takes quadratic time."""
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else None
+    return int(digits) if len(digits.removeprefix("-")) <= _LONGEST_INTEGER else None

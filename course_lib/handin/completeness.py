@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from course_lib.handin.answers import Answered, how_far, same_text
+from course_lib.handin.nbgrader_entries import CHECK_PREFIX, is_answer, is_as_released, is_locked
+from course_lib.handin.read_notebook import ReadNotebook, SubmittedCell
+from course_lib.handin.stubs import TEXT_STUB, stub_lines
 from course_lib.progress.attempts import Attempt
 from course_lib.progress.outline import Task
-from course_lib.workbook.expand import CHECK_PREFIX
-from course_lib.workbook.nbgrader_settings import CODE_STUB, TEXT_STUB
-from course_lib.workbook.student_notebook import StudentCell, StudentNotebook
 
-__all__ = ["Findings", "inspect_notebook", "tasks_of"]
+__all__ = ["Findings", "how_far_is", "inspect_notebook", "tasks_of"]
 
-CELLS, CELL_BYTES = 2_000, 256 * 2**10  # what grading reads of one notebook, and of one cell
 CLOCKS_APART = timedelta(seconds=3)  # a file's time may come from another computer's clock
-_STUB_LINE = CODE_STUB.splitlines()[-1]
+# outcomes of a check that such an answer cannot have had
+_TELLS_OF_MORE: dict[Answered, tuple[str, ...]] = {
+    Answered.UNTOUCHED: ("passed", "failed", "answered"),
+    Answered.PARTLY: ("passed", "answered"),
+    Answered.WRITTEN: (),
+}
 _MAGIC = re.compile(r"^\s*[%!]", re.MULTILINE)
 
 
@@ -26,7 +31,7 @@ _MAGIC = re.compile(r"^\s*[%!]", re.MULTILINE)
 class Findings:
     """gaps      what costs marks if it is handed in like this.
     notes     what is worth knowing.
-    answered  how many of the notebook's tasks have an answer.
+    answered  how many of the notebook's tasks have a whole answer.
     """
 
     gaps: tuple[str, ...]
@@ -36,7 +41,7 @@ class Findings:
 
 
 def inspect_notebook(
-    notebook: StudentNotebook, tasks: Sequence[Task], attempts: Sequence[Attempt], saved: datetime
+    notebook: ReadNotebook, tasks: Sequence[Task], attempts: Sequence[Attempt], saved: datetime
 ) -> Findings:
     """Look for everything that a student can still mend.
 
@@ -47,50 +52,61 @@ def inspect_notebook(
     known = {task.id for task in tasks}
     tasks = [*tasks, *(task for task in tasks_of(notebook) if task.id not in known)]
     gone = [task.id for task in tasks if not notebook.of(task.id)]
-    empty = [task.id for task in tasks if task.id not in gone and not _is_answered(task, notebook)]
+    states = {task.id: how_far_is(task, notebook) for task in tasks if task.id not in gone}
+    empty = [name for name, state in states.items() if state is Answered.UNTOUCHED]
+    partly = [name for name, state in states.items() if state is Answered.PARTLY]
     gaps = [
         *_listed("the cell is gone (copy it from the notebook as you got it)", gone),
-        *_listed("no answer yet", ["all of it"] if len(empty) == len(tasks) > 1 else empty),
-        *_unsaved(tasks, empty, attempts, saved),
-        *_beyond_limits(notebook),
+        *_listed(Answered.UNTOUCHED, ["all of it"] if len(empty) == len(tasks) > 1 else empty),
+        *_listed(Answered.PARTLY, [_what_is_left(task, notebook) for task in tasks if task.id in partly]),
+        *_unsaved(tasks, states, attempts, saved),
+        *map(_clause, notebook.problems),
         *(sentence for task in tasks if task.kind != "question" for sentence in _not_python(task, notebook)),
     ]
     notes = [
-        *_listed("the visible check failed when it last ran", _failed(tasks, empty, attempts)),
+        *_listed("the visible check failed when it last ran", _failed(states, attempts)),
         *_listed("several cells have this name, and grading joins them; keep one", _doubled(tasks, notebook)),
         *_listed("locked cells were changed or removed; grading uses the course's own", _altered(tasks, notebook)),
+        *map(_clause, notebook.repairs),
     ]
-    return Findings(tuple(gaps), tuple(notes), len(tasks) - len(gone) - len(empty), len(tasks))
+    return Findings(tuple(gaps), tuple(notes), len(states) - len(empty) - len(partly), len(tasks))
 
 
-def tasks_of(notebook: StudentNotebook) -> Iterator[Task]:
+def tasks_of(notebook: ReadNotebook) -> Iterator[Task]:
     """The exercises, quizzes and questions that a notebook's own metadata tells of, without their points."""
-    kinds = {cell.id: cell.kind for cell in notebook.cells if cell.is_answer and cell.id}
+    kinds = {cell.name: cell.kind for cell in notebook.cells if is_answer(cell) and cell.name}
     for identifier, kind in kinds.items():
         yield Task(identifier, "question" if kind == "markdown" else "exercise", 0)
 
 
-def _is_answered(task: Task, notebook: StudentNotebook) -> bool:
-    return any(_holds_answer(task, cell) for cell in notebook.of(task.id))
+def how_far_is(task: Task, notebook: ReadNotebook) -> Answered:
+    """How far the answer to one task is written; of several cells of its name the one that is furthest."""
+    order = list(Answered)
+    states = [_state(task, cell) for cell in notebook.of(task.id)]
+    return max(states, key=order.index, default=Answered.UNTOUCHED)
 
 
-def _holds_answer(task: Task, cell: StudentCell) -> bool:
-    text = cell.source.strip()
-    if not text or cell.is_as_released:
-        return False
-    if task.kind == "question":
-        return text != TEXT_STUB
-    return not any(line.strip() == _STUB_LINE for line in text.splitlines())
+def _state(task: Task, cell: SubmittedCell) -> Answered:
+    if task.kind == "question":  # a text has no parts, whatever stands in it
+        untouched = is_as_released(cell) or not cell.source.strip() or same_text(cell.source, TEXT_STUB)
+        return Answered.UNTOUCHED if untouched else Answered.WRITTEN
+    return how_far(cell.source, as_released=is_as_released(cell))
+
+
+def _what_is_left(task: Task, notebook: ReadNotebook) -> str:
+    """The task's name, and where a part is still to be written: in the last of its cells that holds something."""
+    lines = [stub_lines(cell.source) for cell in notebook.of(task.id) if _state(task, cell) is Answered.PARTLY][-1]
+    return f"{task.id} (line{'s' * (len(lines) > 1)} {' and '.join(map(str, lines))} still to be written)"
 
 
 def _unsaved(
-    tasks: Sequence[Task], empty: Sequence[str], attempts: Sequence[Attempt], saved: datetime
+    tasks: Sequence[Task], states: Mapping[str, Answered], attempts: Sequence[Attempt], saved: datetime
 ) -> Iterator[str]:
     """Checks that ran after the file was written tell of answers that may not be in it."""
     own = {task.id for task in tasks}
     latest = max((attempt.when for attempt in attempts if attempt.exercise in own), default=None)
     last = {attempt.exercise: attempt.outcome for attempt in attempts}
-    lost = [name for name in empty if last.get(name) in ("passed", "failed", "answered")]
+    lost = [name for name, state in states.items() if last.get(name) in _TELLS_OF_MORE[state]]
     if latest and latest > saved + CLOCKS_APART:
         yield (
             f"checks ran at {_clock(latest)}, after the file was last saved ({_clock(saved)}): "
@@ -104,16 +120,12 @@ def _clock(when: datetime) -> str:
     return when.astimezone().strftime("%d %b %H:%M:%S")
 
 
-def _beyond_limits(notebook: StudentNotebook) -> Iterator[str]:
-    if len(notebook.cells) > CELLS:
-        yield f"it has {len(notebook.cells):,} cells; grading reads the first {CELLS:,}"
-    for cell in notebook.cells:
-        size = len(cell.source.encode("utf-8", "replace"))
-        if size > CELL_BYTES:
-            yield f"a cell ({cell.id}) has {size // 1024:,} KiB of text; grading reads at most {CELL_BYTES // 1024} KiB"
+def _clause(sentence: str) -> str:
+    """A sentence of the reader's, to stand behind the notebook's name."""
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
-def _not_python(task: Task, notebook: StudentNotebook) -> Iterator[str]:
+def _not_python(task: Task, notebook: ReadNotebook) -> Iterator[str]:
     for cell in notebook.of(task.id):
         if cell.kind != "code":
             yield f"the cell of {task.id} is no code cell; make it one (press Y beside it)"
@@ -127,17 +139,17 @@ def _not_python(task: Task, notebook: StudentNotebook) -> Iterator[str]:
                 yield f"{task.id} is not Python"
 
 
-def _failed(tasks: Sequence[Task], empty: Sequence[str], attempts: Sequence[Attempt]) -> list[str]:
+def _failed(states: Mapping[str, Answered], attempts: Sequence[Attempt]) -> list[str]:
     last = {attempt.exercise: attempt.outcome for attempt in attempts}
-    return [task.id for task in tasks if last.get(task.id) == "failed" and task.id not in empty]
+    return [name for name, state in states.items() if last.get(name) == "failed" and state is Answered.WRITTEN]
 
 
-def _doubled(tasks: Sequence[Task], notebook: StudentNotebook) -> list[str]:
+def _doubled(tasks: Sequence[Task], notebook: ReadNotebook) -> list[str]:
     return [task.id for task in tasks if len(notebook.of(task.id)) > 1]
 
 
-def _altered(tasks: Sequence[Task], notebook: StudentNotebook) -> list[str]:
-    altered = [cell.id for cell in notebook.cells if cell.is_locked and not cell.is_as_released]
+def _altered(tasks: Sequence[Task], notebook: ReadNotebook) -> list[str]:
+    altered = [cell.name for cell in notebook.cells if is_locked(cell) and not is_as_released(cell)]
     checks = [f"{CHECK_PREFIX}{task.id}" for task in tasks if task.kind != "question"]
     return list(dict.fromkeys([*altered, *(name for name in checks if not notebook.of(name))]))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from autograders.engine.intake.bounded_json import RefusedJson, parse_json
-from autograders.engine.intake.limits import IntakeLimits
-from autograders.engine.intake.read_notebook import ReadNotebook, read_notebook
-from autograders.engine.intake.text_decoding import decode
+from course_lib.handin.bounded_json import RefusedJson, parse_json
+from course_lib.handin.limits import HandInLimits
+from course_lib.handin.read_notebook import ReadNotebook, read_notebook
+from course_lib.handin.text_decoding import decode
 
 JSON = st.recursive(
     st.none()
@@ -45,8 +45,9 @@ def test_any_json(cells, metadata, minor):
 
 
 @given(JSON)
+@example(-(10**17))  # 18 digits and a sign
 def test_bounded_json_reads_what_the_standard_library_reads(value):
-    assert parse_json(json.dumps(value), IntakeLimits()).value == value
+    assert parse_json(json.dumps(value), HandInLimits()).value == value
 
 
 @given(st.text(max_size=60))
@@ -55,9 +56,9 @@ def test_bounded_json_refuses_what_the_standard_library_refuses(text):
         expected = json.loads(text)
     except ValueError:
         with pytest.raises(RefusedJson):
-            parse_json(text, IntakeLimits())
+            parse_json(text, HandInLimits())
     else:
-        got = parse_json(text, IntakeLimits()).value
+        got = parse_json(text, HandInLimits()).value
         assert got == expected or got is None
 
 
@@ -69,7 +70,7 @@ def test_decoding(text, encoding):
 
 
 def test_depth_and_values_are_counted_outside_strings():
-    limits = IntakeLimits(json_depth=3, json_values=5)
+    limits = HandInLimits(json_depth=3, json_values=5)
     assert parse_json('[[["[[[[,,,,,,\\"[[["]]]', limits).value == [[['[[[[,,,,,,"[[[']]]
     for text, word in (("[[[[]]]]", "deep"), ("[1,1,1,1,1,1]", "values"), ('{"a":[{},{},{},{}]}', "values")):
         with pytest.raises(RefusedJson, match=word):
@@ -84,14 +85,14 @@ def test_equal_keys_and_constants_are_told():
 
 def test_cells_beyond_the_limits_are_told():
     got = read(
-        [{"cell_type": "code", "source": "é" * 60}] + [{"source": "a"}] * 9, IntakeLimits(cells=5, cell_bytes=100)
+        [{"cell_type": "code", "source": "é" * 60}] + [{"source": "a"}] * 9, HandInLimits(cells=5, cell_bytes=100)
     )
     assert len(got.cells) == 4
     assert "only the first 5" in got.problems[0] and "Cell 1 was not read" in got.problems[1]
 
 
 def test_the_whole_file_has_a_limit():
-    assert "at most" in read_notebook(b" " * 99 + b"{}", IntakeLimits(file_bytes=100)).problems[0]
+    assert "at most" in read_notebook(b" " * 99 + b"{}", HandInLimits(file_bytes=100)).problems[0]
 
 
 def test_format_3():
