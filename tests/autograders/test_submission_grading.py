@@ -8,12 +8,14 @@ from types import SimpleNamespace
 import pytest
 
 from autograders.engine.asking.question import question
+from autograders.engine.asking.registry import questions_of
 from autograders.engine.isolation import session
 from autograders.engine.isolation.limits import Limits
 from autograders.engine.isolation.session import TIME_IS_UP, SandboxSlot
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.engine.verdict import Verdict
+from course_lib.workbook import source_notebooks
 from tests.autograders import tiny_course
 from tests.autograders.engine.needs import needs_sandbox
 from tests.autograders.tiny_course import LAB, NOTEBOOK, notebook
@@ -31,11 +33,9 @@ def root(tmp_path_factory):
     return root
 
 
-def questions():
-    """The tiny course's questions: its module is not this process's `autograders.lab9_tiny`."""
-    space: dict = {}
-    exec(tiny_course.QUESTIONS, space)
-    return {entry.exercise: entry for entry in space["QUESTIONS"]}
+@pytest.fixture(scope="module")
+def questions(root):
+    return questions_of(source_notebooks(root)[NOTEBOOK])
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def make_grader(root):
 
     def make(entries=None, **settings):
         grader = SubmissionGrader(GradingSettings(root, LAB, **{"limits": LIMITS, **settings}))
-        for one in grader.graders.values():
-            one.questions = questions() if entries is None else entries
+        if entries is not None:
+            grader.graders[NOTEBOOK].questions = entries
         opened.append(grader.__enter__())
         return grader
 
@@ -104,33 +104,26 @@ def test_a_helper_in_a_cell_of_its_own_is_taken_along(grader, root):
 def test_a_setup_of_ours_that_fails_is_a_fault_and_no_mark(root, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(root, broken, symlinks=True)
-    source = broken / "solutions" / LAB / f"{NOTEBOOK}.py"
+    source = broken / "solutions" / LAB / NOTEBOOK / "01_sums.py"
     source.write_text(source.read_text().replace("import math", "import a_module_that_is_not_there"))
-    found, result = grade(_grader_of(broken), broken, None)
+    found, result = grade(SubmissionGrader(GradingSettings(broken, LAB, limits=LIMITS)), broken, None)
     assert result.score == 0 and all(entry.is_fault for entry in found.values())
     assert "a_module_that_is_not_there" in found["double"].cases[0].message
 
 
-def _grader_of(root):
-    grader = SubmissionGrader(GradingSettings(root, LAB, limits=LIMITS))
-    for one in grader.graders.values():
-        one.questions = questions()
-    return grader
-
-
-def test_a_broken_question_is_a_fault_and_the_next_one_counts(make_grader, root):
+def test_a_broken_question_is_a_fault_and_the_next_one_counts(make_grader, root, questions):
     @question("double")
     def double(student, reference, rng, case):
         with case("broken"):
             undefined  # noqa: B018, F821
 
-    found, result = grade(make_grader({**questions(), "double": double}), root, None)
+    found, result = grade(make_grader({**questions, "double": double}), root, None)
     assert found["double"].is_fault and found["double"].score == 0 and found["thrice"].score == 3
     assert result.faults == ["double"]
 
 
-def test_without_a_question_the_notebooks_own_tests_decide_and_say_so(make_grader, root):
-    grader = make_grader({"thrice": questions()["thrice"]})
+def test_without_a_question_the_notebooks_own_tests_decide_and_say_so(make_grader, root, questions):
+    grader = make_grader({"thrice": questions["thrice"]})
     found, _ = grade(grader, root, {"double": DOUBLE, "thrice": THRICE})
     assert found["double"].score == 2 and "same-process" in found["double"].cases[0].name
     found, _ = grade(grader, root, {"double": "def double(x):\n    return x", "thrice": THRICE})

@@ -12,7 +12,7 @@ from course_lib.errors import CourseError
 from course_lib.machine import usable_cores
 from course_lib.workbook.execute.limits import Part, TimeBudget, time_budget
 from course_lib.workbook.execute.settings import Settings
-from course_lib.workbook.expand import SKIPPED_TAG
+from course_lib.workbook.expand import SKIPPED_TAG, expand
 from course_lib.workbook.source import SourceNotebook
 
 __all__ = ["Task", "plan"]
@@ -80,7 +80,7 @@ def plan(
     for notebook in notebooks:
         solution = scratch / "input" / notebook.lab / f"{notebook.id}.ipynb"
         solution.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook.notebook, solution)
+        nbformat.write(expand(notebook), solution)
         add("solution", notebook.lab, notebook.id, solution)
         add("graded", notebook.lab, notebook.id, solution)
         if settings.student:
