@@ -60,8 +60,11 @@ class Parts:
             f"#   summary: {self.summary}\n# ---\n\n"
         )
 
-    def files(self) -> dict[Path, str]:
-        """Path below the course's folder -> content."""
+    def write(self, root: Path) -> None:
+        """Write the notebook's two folders into the course at `root`."""
+        _write(root, self._files())
+
+    def _files(self) -> dict[Path, str]:
         sections = {"01_start.py": self.text} if isinstance(self.text, str) else dict(self.text)
         first = min(sections)
         sections[first] = self.header + self.start + sections[first]
@@ -79,23 +82,32 @@ def make_course(root: Path, *notebooks: Parts, whole: bool = False) -> Path:
         staff; else its course_lib is an empty folder.
     """
     staff = f'commands = "{MARKING}.command"\nrefusals = "{MARKING}.authoring.refusals:refusals"\n' if whole else ""
-    files = {path: text for notebook in notebooks for path, text in notebook.files().items()}
-    files[Path("pyproject.toml")] = f'[tool.course]\ntext = "{TEXT}"\nmarking = "{MARKING}"\n{staff}'
-    files[Path("README.md")] = README
-    files[Path(TEXT, "start_here.py")] = START_HERE
-    files[Path(TEXT, "labs.csv")] = "number,lab,title,goal\n" + "".join(
-        f"{lab[3:].partition('_')[0]},{lab},Small,Small things.\n" for lab in dict.fromkeys(n.lab for n in notebooks)
-    )
-    for path, content in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(content, encoding="utf-8")
+    labs = [
+        f"{lab[3:].partition('_')[0]},{lab},Small,Small things."
+        for lab in dict.fromkeys(book.lab for book in notebooks)
+    ]
+    common = {
+        Path("pyproject.toml"): f'[tool.course]\ntext = "{TEXT}"\nmarking = "{MARKING}"\n{staff}',
+        Path("README.md"): README,
+        Path(TEXT, "start_here.py"): START_HERE,
+        Path(TEXT, "labs.csv"): "\n".join(["number,lab,title,goal", *labs, ""]),
+    }
+    _write(root, common)
+    for notebook in notebooks:
+        notebook.write(root)
     if whole:
         _link(root)
     else:
         (root / "course_lib").mkdir(exist_ok=True)
     rows = [row for notebook in source_notebooks(root).values() for row in _topics(notebook)]
-    (root / TEXT / "syllabus.csv").write_text("\n".join(["id,title,notebook,form,source", *rows, ""]), encoding="utf-8")
+    _write(root, {Path(TEXT, "syllabus.csv"): "\n".join(["id,title,notebook,form,source", *rows, ""])})
     return root
+
+
+def _write(root: Path, files: Mapping[Path, str]) -> None:
+    for path, content in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(content, encoding="utf-8")
 
 
 def _topics(notebook: SourceNotebook) -> list[str]:

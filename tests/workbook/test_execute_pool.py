@@ -108,7 +108,7 @@ def test_ctrl_c_ends_the_command_and_its_kernels(tmp_path):
         f"import os, pathlib, time\npathlib.Path({str(started)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
     )
     make_course(tmp_path, Parts("1a_sleep", "lab1_x", text="", start=setup))
-    command = [sys.executable, "-P", "-m", "course_lib.cli", "run", "--no-student", "--jobs", "1"]
+    command = [sys.executable, "-P", "-m", "course_lib.cli", "run", "--jobs", "1"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     )
