@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from autograders.authoring.answers import read_answers, shortages
@@ -13,7 +11,6 @@ from autograders.authoring.rewrite import rewrite_as_edits
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 
-ROOT = Path(__file__).resolve().parents[3]
 TEXT = '''# %% exercise="mean"
 def mean(x: list[float]) -> float:
     """The mean of some numbers."""
@@ -236,7 +233,7 @@ def test_too_few_answers_are_named_with_the_file(answers_of):
 def test_a_notebook_without_a_file_of_answers(tmp_path, answers_of):
     answers_of("")
     [notebook] = source_notebooks(tmp_path).values()
-    (notebook.marking / "answers.py").unlink()
+    assert not (notebook.marking / "answers.py").exists()
     assert read_answers(notebook) == [] and rewrite_as_edits(notebook) == []
     assert len(shortages(notebook)) == 4
 
