@@ -50,7 +50,7 @@ def _checked(numbers: tuple[int, ...], what: Literal["grid", "block"]) -> Triple
 
 
 def _is_whole(n: object) -> bool:
-    return isinstance(n, Real) and math.isfinite(n) and int(n) == n
+    return isinstance(n, Real) and math.isfinite(n) and float(n).is_integer()
 
 
 def _not_whole(size: object, what: str) -> LaunchError:
