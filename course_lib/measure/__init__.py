@@ -13,8 +13,9 @@ from course_lib.measure.counts import Counts, LayerCount, count
 from course_lib.measure.energy import Energy, energy
 from course_lib.measure.gpu_energy import MeasuredEnergy, NoEnergyMeter, gpu_energy
 from course_lib.measure.latency import Latency, latency
+from course_lib.measure.layer_rate import LayerRate
 from course_lib.measure.memory import PeakMemory, peak_memory
-from course_lib.measure.roofline import LayerRate, Roofline, roofline
+from course_lib.measure.roofline import Roofline, roofline
 from course_lib.measure.table import Table
 
 __all__ = [

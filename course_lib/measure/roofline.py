@@ -16,45 +16,14 @@ from torch.utils._pytree import tree_leaves
 from course_lib.measure.ceilings import Ceilings, ceilings
 from course_lib.measure.counts import LayerCount, count
 from course_lib.measure.gpu_wait import wait_for_gpu
+from course_lib.measure.layer_rate import LayerRate
 from course_lib.measure.table import Table
 from course_lib.measure.units import with_prefix
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LayerRate", "Roofline", "roofline"]
-
-
-@dataclass(frozen=True)
-class LayerRate:
-    """One layer in one call of the model.
-
-    kind      such as "Conv2d 3x3", "Conv2d 3x3 depthwise", "Linear".
-    bytes     its input, its weights and its output, each number moved once: the least that any machine must move.
-    seconds   the best of the runs.
-    """
-
-    name: str
-    kind: str
-    macs: int
-    bytes: int
-    seconds: float
-    attainable: float
-
-    @property
-    def intensity(self) -> float:
-        """MACs per byte."""
-        return self.macs / self.bytes
-
-    @property
-    def achieved(self) -> float:
-        """MAC/s."""
-        return self.macs / self.seconds
-
-    @property
-    def efficiency(self) -> float:
-        """Achieved of attainable; above 1 where caches serve faster than the memory behind them."""
-        return self.achieved / self.attainable
+__all__ = ["Roofline", "roofline"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,7 +78,7 @@ class Roofline:
         """The ceilings and one dot per layer on logarithmic axes, as a matplotlib Figure; its area shows its time."""
         from course_lib.measure.roofline_plot import draw_roofline
 
-        return draw_roofline(self, title)
+        return draw_roofline(self.layers, self.ceilings, title)
 
 
 def roofline(model: nn.Module, *inputs: Any, runs: int = 5, machine: Ceilings | None = None) -> Roofline:

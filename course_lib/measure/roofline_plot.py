@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,23 +13,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from course_lib.measure.ceilings import Ceilings
-    from course_lib.measure.roofline import Roofline
+    from course_lib.measure.layer_rate import LayerRate
 
 __all__ = ["draw_roofline"]
 
 _MARKERS = "os^vDP*X<>"
 
 
-def draw_roofline(measured: Roofline, title: str, names: int = 6) -> Figure:
+def draw_roofline(layers: Sequence[LayerRate], machine: Ceilings, title: str, names: int = 6) -> Figure:
     """A Figure with logarithmic axes; `names` of the slowest layers are named, fewer where names would collide."""
     from matplotlib import pyplot as plt
     from matplotlib.ticker import NullFormatter
 
     figure, axes = plt.subplots(figsize=(7.8, 4.4), layout="constrained")
     axes.set(xscale="log", yscale="log", xlabel="arithmetic intensity (MACs per byte)", ylabel="rate (GMAC/s)")
-    axes.set_title(f"{title}: {measured.ceilings.device}")
-    _set_limits(axes, measured)
-    _draw_layers(axes, measured)
+    axes.set_title(f"{title}: {machine.device}")
+    _set_limits(axes, layers, machine)
+    _draw_layers(axes, layers)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
@@ -37,31 +38,30 @@ def draw_roofline(measured: Roofline, title: str, names: int = 6) -> Figure:
         handle.set_sizes([40])
     figure.draw_without_rendering()  # lays the axes out; from here on they stay, so that text can be measured
     figure.set_layout_engine("none")
-    lines = _draw_ceilings(axes, measured.ceilings)
+    lines = _draw_ceilings(axes, machine)
     dots = np.concatenate([axes.transData.transform(drawn.get_offsets()) for drawn in axes.collections])
-    slowest = sorted(measured.layers, key=lambda layer: -layer.seconds)[:names]
+    slowest = sorted(layers, key=lambda layer: -layer.seconds)[:names]
     labels = [(layer.name, (layer.intensity, layer.achieved / 1e9), "black") for layer in slowest]
     name_dots(axes, labels, avoid=np.concatenate([lines, dots]), fontsize=7)
     plt.close(figure)  # else a notebook shows it twice: once as the cell's value, once as an open figure
     return figure
 
 
-def _set_limits(axes: Any, measured: Roofline) -> None:
-    machine, layers = measured.ceilings, measured.layers
+def _set_limits(axes: Any, layers: Sequence[LayerRate], machine: Ceilings) -> None:
     intensities = [machine.ridge, *(layer.intensity for layer in layers)]
     left, right = min(intensities) / 4, max(intensities) * 4
     rates = [machine.macs_per_second, machine.attainable(left), *(layer.achieved for layer in layers)]
     axes.set(xlim=(left, right), ylim=(min(rates) / 2e9, max(rates) * 2.5 / 1e9))
 
 
-def _draw_layers(axes: Any, measured: Roofline) -> None:
-    longest = max(layer.seconds for layer in measured.layers)
-    for number, kind in enumerate(dict.fromkeys(layer.kind for layer in measured.layers)):
-        layers = [layer for layer in measured.layers if layer.kind == kind]
+def _draw_layers(axes: Any, layers: Sequence[LayerRate]) -> None:
+    longest = max(layer.seconds for layer in layers)
+    for number, kind in enumerate(dict.fromkeys(layer.kind for layer in layers)):
+        same = [layer for layer in layers if layer.kind == kind]
         axes.scatter(
-            [layer.intensity for layer in layers],
-            [layer.achieved / 1e9 for layer in layers],
-            s=[14 + 90 * layer.seconds / longest for layer in layers],
+            [layer.intensity for layer in same],
+            [layer.achieved / 1e9 for layer in same],
+            s=[14 + 90 * layer.seconds / longest for layer in same],
             marker=_MARKERS[number % len(_MARKERS)],
             color=f"C{number % 7}",
             alpha=0.75,
