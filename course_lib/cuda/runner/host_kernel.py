@@ -16,6 +16,7 @@ from course_lib.cuda.reading.kernel_text import KernelText
 from course_lib.cuda.runner.host_compile import build_kernel, build_runtime
 from course_lib.cuda.runner.host_library import HostLibrary, Launch, load_runtime
 from course_lib.errors import CourseError
+from course_lib.machine import usable_cores
 
 __all__ = ["HostKernel", "workers"]
 
@@ -27,7 +28,7 @@ def workers() -> int:
     chosen = os.environ.get("COURSE_CUDA_WORKERS")
     if chosen:
         return max(1, int(chosen))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
 
 
 class HostKernel:
