@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +130,20 @@ def test_a_circle_is_found(tmp_path):
 def test_notebooks_import_no_grader():
     for path in (ROOT / "solutions").rglob("*.py"):
         assert "autograders" not in path.read_text(encoding="utf-8")
+
+
+def test_notebooks_import_public_names_alone():
+    line = re.compile(r"^from (course_lib[\w.]*) import (.+)$", re.MULTILINE)
+    imports = [found for path in (ROOT / "solutions").rglob("*.py") for found in line.findall(path.read_text("utf-8"))]
+    assert len(imports) > 5
+    for module, names in imports:
+        public = importlib.import_module(module).__all__
+        assert {name.split(" as ")[0].strip() for name in names.split(",")} <= {*public}, f"{module}: {names}"
+
+
+def test_every_public_name_of_cuda_is_there():
+    for name in importlib.import_module("course_lib.cuda").__all__:
+        assert getattr(importlib.import_module("course_lib.cuda"), name) is not None
 
 
 def run_python(code):
