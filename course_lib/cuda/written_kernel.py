@@ -1,10 +1,10 @@
-"""Visible checks of a kernel that a student wrote as text: compile it, run it apart, look for faults.
+"""A kernel that a student wrote as text: compile it, run it apart, look for faults, for a visible check.
 
     with checking.check("scale"):
-        kernel = kernel_checks.compiled(scale, "scale")
-        kernel_checks.launch(kernel, grid, block, (out, x, n))
+        kernel = written_kernel.compiled(scale, "scale")
+        written_kernel.launch(kernel, grid, block, (out, x, n))
         checking.close(out, 2 * x, "out")
-        kernel_checks.no_faults(kernel, grid, block, (out, x, n))
+        written_kernel.no_faults(kernel, grid, block, (out, x, n))
 
 On the host every launch is a process of its own: a kernel that crashes or never ends fails its check, and the notebook
 goes on.
@@ -18,10 +18,11 @@ from typing import Any
 
 from course_lib import checking, native
 from course_lib.cuda.calling import backends
-from course_lib.cuda.calling.geometry import LaunchError
+from course_lib.cuda.calling.errors import LaunchError
+from course_lib.cuda.calling.geometry import Size
 from course_lib.cuda.kernel import Kernel
-from course_lib.cuda.reading.signature import parse
-from course_lib.cuda.reading.source import read_source
+from course_lib.cuda.reading.kernel_text import read_kernel
+from course_lib.cuda.reading.signature import NoSuchKernel
 from course_lib.cuda.runner.host_compile import build_program
 from course_lib.cuda.watching.watched_run import check
 
@@ -54,10 +55,9 @@ def apart(source: str, name: str) -> Kernel:
     """The kernel `name` of a CUDA C++ source, not yet compiled; nothing of it is ever loaded into this process by
     launches with `isolated=True` or by `cuda.check`.
 
-    Raises ValueError for a kernel that is not in the source.
+    Raises NoSuchKernel for a kernel that is not in the source.
     """
-    read = read_source(text(source), name, ())
-    return Kernel(read, parse(read.text, name, ()), (), None)
+    return Kernel(read_kernel(text(source), name))
 
 
 def compiled(source: str, name: str) -> Kernel:
@@ -68,19 +68,19 @@ def compiled(source: str, name: str) -> Kernel:
         raise checking.CheckFailed(f"{name} is a text with CUDA C++ in it, not a {type(source).__name__}.")
     try:
         kernel = apart(source, name)
-        build_program(kernel.source, kernel.name, kernel.options, checked=True)
+        build_program(kernel.text, "checked")
     except native.CompileError as error:
         lines = str(error).splitlines()
         first = next((k for k, line in enumerate(lines) if "error" in line), 0)
         said = "\n".join(lines[first : first + SHOWN])
         raise checking.CheckFailed(f"The compiler refuses {name}:\n{said}") from None
-    except ValueError as error:
+    except NoSuchKernel as error:
         raise checking.CheckFailed(f"{error}") from None
     return kernel
 
 
 def launch(
-    kernel: Kernel, grid: Any, block: Any, args: Sequence[Any], shared_mem: int = 0, *, time_limit: float = 10.0
+    kernel: Kernel, grid: Size, block: Size, args: Sequence[Any], shared_mem: int = 0, *, time_limit: float = 10.0
 ) -> None:
     """Run a kernel where its arrays lie: on the GPU, or on the host in a process of its own. Raises CheckFailed."""
     try:
@@ -92,8 +92,8 @@ def launch(
 
 def no_faults(
     kernel: Kernel,
-    grid: Any,
-    block: Any,
+    grid: Size,
+    block: Size,
     args: Sequence[Any],
     shared_mem: int = 0,
     *,

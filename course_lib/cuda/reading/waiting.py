@@ -1,13 +1,14 @@
 """Which kernels wait for other threads, judged from the text: the others are compiled to plain loops.
 
-A wrong "does not wait" costs a compilation, no more: such a kernel does not link as plain loops (host/thread.hpp).
+A wrong "does not wait" costs a compilation, no more: such a kernel does not link as plain loops
+(runner/host/thread.hpp).
 """
 
 from __future__ import annotations
 
 import re
 
-from course_lib.cuda.reading.source_text import blank_comments, closing
+from course_lib.cuda.reading.source_text import closing
 
 __all__ = ["may_wait"]
 
@@ -15,14 +16,17 @@ WAITING = re.compile(
     r"\b(?:__syncthreads\w*|__\w+_sync|__syncwarp|__activemask|__nanosleep|cooperative_groups|mma_\w+|ldmatrix\w*|barrier|sync)\b"
 )
 DEFINITION = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
+BODY = re.compile(r"[^;{}()]*\{")
 MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)((?:\\\n|[^\n])*)", re.MULTILINE)
 STATEMENTS = {"if", "for", "while", "switch"}
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-def may_wait(text: str, kernel: str) -> bool:
-    """True if the kernel, or something that it names, names a barrier or a warp function."""
-    code = blank_comments(text)
+def may_wait(code: str, kernel: str) -> bool:
+    """True if the kernel, or something that it names, names a barrier or a warp function.
+
+    code  without comments and literals; macro definitions are in it.
+    """
     if not WAITING.search(code):
         return False
     bodies = _bodies(code)
@@ -49,7 +53,7 @@ def _bodies(code: str) -> dict[str, list[str]]:
         end = closing(code, match.end() - 1)
         if end < 0 or match.group(1) in STATEMENTS:
             continue
-        brace = re.compile(r"[^;{}()]*\{").match(code, end + 1)
+        brace = BODY.match(code, end + 1)
         if brace:
             found.setdefault(match.group(1), []).append(code[brace.end() : closing(code, brace.end() - 1)])
     return found
