@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +24,13 @@ from tests.workbook.executions import make_result, make_run
 
 def python(name, code, **more):
     return Step(name, f"what is {name}?", (sys.executable, "-c", code), **more)
+
+
+def wait_until(condition, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 class TestRunning:
@@ -52,6 +63,24 @@ class TestRunning:
         step = python("asks", "import os; print(os.getcwd(), os.environ['COLOUR'])", environment={"COLOUR": "blue"})
         (outcome,) = run_steps(tmp_path, [step], tmp_path / "logs")
         assert outcome.log.read_text() == f"{tmp_path} blue\n"
+
+    def test_an_interrupt_ends_the_step_that_goes_on(self, tmp_path):
+        """Sent to this process alone, not to its group as a terminal would."""
+        code = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            "from pathlib import Path; from course_lib.workbook.steps import step\n"
+            "step.STOPPING_SECONDS = 0.1\n"
+            "inner = 'import os, time; print(os.getpid(), flush=True); time.sleep(600)'\n"
+            "step.run_steps(Path('.'), [step.Step('sleeps', '', (sys.executable, '-c', inner))], Path('logs'))"
+        )
+        log = tmp_path / "logs/sleeps.txt"
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: log.exists() and log.read_text().endswith("\n"))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert said.splitlines()[-1] == "KeyboardInterrupt"
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(log.read_text()), 0)
 
     def test_check_names_what_failed(self, tmp_path, monkeypatch, capsys):
         steps = (python("format", ""), python("lint", "raise SystemExit(1)"), python("labs", ""))

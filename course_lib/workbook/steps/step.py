@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 __all__ = ["Outcome", "Step", "run_steps"]
+
+STOPPING_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,12 @@ def _run(root: Path, step: Step, log: Path) -> Outcome:
         (root / report).unlink(missing_ok=True)
     print(f"== {step.name}: {step.what}", flush=True)
     started = time.monotonic()
-    with log.open("wb") as file:
+    with log.open("wb", buffering=0) as file:  # to be followed while the step runs
         code = _heard(step, root, file)
     return Outcome(step, code, time.monotonic() - started, log)
 
 
-def _heard(step: Step, root: Path, log: BinaryIO) -> int:
+def _heard(step: Step, root: Path, log: RawIOBase) -> int:
     """The command's exit code, when it is over; 127 if it could not be started."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", **step.environment}
     try:
@@ -75,12 +77,24 @@ def _heard(step: Step, root: Path, log: BinaryIO) -> int:
         return 127
     with process:
         assert process.stdout is not None, "it was asked for"
-        while chunk := os.read(process.stdout.fileno(), 1 << 16):
-            _say(chunk, log)
+        try:
+            while chunk := os.read(process.stdout.fileno(), 1 << 16):
+                _say(chunk, log)
+        except KeyboardInterrupt:
+            _stop(process)
+            raise
     return process.returncode
 
 
-def _say(words: bytes, log: BinaryIO) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """A terminal interrupts the command too, and leaves it to clean up; whoever interrupts us alone does not."""
+    try:
+        process.wait(STOPPING_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+
+
+def _say(words: bytes, log: RawIOBase) -> None:
     log.write(words)
     sys.stdout.buffer.write(words)
     sys.stdout.flush()
