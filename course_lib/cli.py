@@ -89,7 +89,7 @@ def submit(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Look whether a lab is complete and pack its notebooks into one zip to hand in."""
-    from course_lib.workbook.submission_report import submit as submit_lab
+    from course_lib.handin.submit import submit as submit_lab
 
     if not submit_lab(course_root(holding="labs"), lab, output=output, student=student, yes=yes, force=force):
         raise typer.Exit(1)
@@ -293,6 +293,7 @@ _STAFF_COMMANDS = {
     "grade": "Staff: grade a class of submissions, sandboxed and in parallel.",
     "report": "Staff: write the class report.",
     "export": "Staff: write the marks for Canvas, Moodle or a table.",
+    "answers": "Authors: count the wrong and right answers of each exercise, and turn wrong ones into edits.",
 }
 for _name in _STAFF_COMMANDS:
     _for_staff(_name)

@@ -25,13 +25,12 @@ from course_lib.cuda.reading.kernel_text import read_kernel
 from course_lib.cuda.reading.signature import NoSuchKernel
 from course_lib.cuda.runner.host_compile import build_program
 from course_lib.cuda.watching.watched_run import check
+from course_lib.handin.stubs import BEGIN, END, MARK, UNWRITTEN
 
 __all__ = ["UnwrittenKernel", "apart", "compiled", "is_unwritten", "launch", "no_faults", "text"]
 
-# what the course's build puts in place of an answer, also inside a text
-UNWRITTEN = "raise NotImplementedError"
 # lines around and above an answer: comments for Python, nothing that a C++ compiler could read
-MARKER = re.compile(r"^[ \t]*# *(?:## (?:BEGIN|END) SOLUTION|YOUR CODE HERE)[ \t]*$", re.MULTILINE)
+MARKER = re.compile(rf"^[ \t]*(?:{BEGIN}|{END}|{MARK})[ \t]*$", re.MULTILINE)
 SHOWN = 4  # lines of a compiler's message
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from autograders.engine.isolation.sandbox import SandboxMissing, require_sandbox
+from autograders.authoring.answers import read_answers
+from autograders.engine.isolation.available import SandboxMissing, require_sandbox
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.engine.verdict import Verdict
-from autograders.trial import read_answers
 from course_lib import native
 from course_lib.workbook import source_notebooks
 
@@ -36,7 +36,7 @@ REASON = reason_not_to()
 pytestmark = [pytest.mark.skipif(bool(REASON), reason=REASON), pytest.mark.slow, pytest.mark.timeout(600)]
 
 SOLUTION = {cell.id: cell.source for cell in BOOK.text.of_kind("exercise")}
-WRONG = {cell.name: cell.source for cell in read_answers(ROOT, BOOK)}
+WRONG = {cell.name: cell.source for cell in read_answers(BOOK)}
 
 
 @pytest.fixture(scope="module")
