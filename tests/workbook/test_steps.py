@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from rich.console import Console
 
@@ -31,6 +31,14 @@ def wait_until(condition, seconds=90):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def is_running(number):
+    """Whether there is such a process; one that has ended and whose parent has not asked yet is no longer running."""
+    try:
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class TestRunning:
@@ -64,23 +72,31 @@ class TestRunning:
         (outcome,) = run_steps(tmp_path, [step], tmp_path / "logs")
         assert outcome.log.read_text() == f"{tmp_path} blue\n"
 
-    def test_an_interrupt_ends_the_step_that_goes_on(self, tmp_path):
-        """Sent to this process alone, not to its group as a terminal would."""
-        code = (
+    @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("deaf", [False, True])
+    def test_an_interrupt_ends_the_step_that_goes_on_and_its_processes(self, tmp_path, asked, deaf):
+        """deaf: the step ignores an interrupt, as what a shell starts in the background does."""
+        inner = (
+            "import os, signal, subprocess, sys, time\n"
+            f"signal.signal(signal.SIGINT, signal.SIG_IGN if {deaf} else signal.default_int_handler)\n"
+            "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+            "print(os.getpid(), child.pid, flush=True)\n"
+            "time.sleep(600)"
+        )
+        outer = (
             "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "from pathlib import Path; from course_lib.workbook.steps import step\n"
-            "step.STOPPING_SECONDS = 0.1\n"
-            "inner = 'import os, time; print(os.getpid(), flush=True); time.sleep(600)'\n"
-            "step.run_steps(Path('.'), [step.Step('sleeps', '', (sys.executable, '-c', inner))], Path('logs'))"
+            "step.STOPPING_SECONDS = 0.3\n"
+            f"step.run_steps(Path('.'), [step.Step('sleeps', '', (sys.executable, '-c', {inner!r}))], Path('logs'))"
         )
         log = tmp_path / "logs/sleeps.txt"
-        process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen([sys.executable, "-c", outer], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: log.exists() and log.read_text().endswith("\n"))
-        process.send_signal(signal.SIGINT)
+        process.send_signal(asked)
         _, said = process.communicate(timeout=60)
         assert said.splitlines()[-1] == "KeyboardInterrupt"
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(log.read_text()), 0)
+        for number in log.read_text().split()[:2]:
+            wait_until(lambda number=number: not is_running(int(number)))
 
     def test_check_names_what_failed(self, tmp_path, monkeypatch, capsys):
         steps = (python("format", ""), python("lint", "raise SystemExit(1)"), python("labs", ""))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path
@@ -50,9 +53,26 @@ class Outcome:
 
 
 def run_steps(root: Path, steps: Iterable[Step], logs: Path) -> list[Outcome]:
-    """Run every step in the course's folder, also after one has failed; each is heard here and written to its log."""
+    """Run every step in the course's folder, also after one has failed; each is heard here and written to its log.
+
+    An interrupt, or a request to terminate, ends the step that goes on and all processes of its own.
+    """
     logs.mkdir(parents=True, exist_ok=True)
-    return [_run(root, step, logs / f"{step.name}.txt") for step in steps]
+    with _terminated_like_interrupted():
+        return [_run(root, step, logs / f"{step.name}.txt") for step in steps]
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """A time limit's signal becomes KeyboardInterrupt; a thread that may not say so leaves it as it is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(root: Path, step: Step, log: Path) -> Outcome:
@@ -70,8 +90,9 @@ def _heard(step: Step, root: Path, log: RawIOBase) -> int:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", **step.environment}
     try:
         process = subprocess.Popen(
-            step.command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+            step.command, cwd=root, env=environment, process_group=0,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
     except OSError as error:
         _say(f"{step.command[0]} cannot be started: {error.strerror}\n".encode(), log)
         return 127
@@ -87,11 +108,12 @@ def _heard(step: Step, root: Path, log: RawIOBase) -> int:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """A terminal interrupts the command too, and leaves it to clean up; whoever interrupts us alone does not."""
-    try:
-        process.wait(STOPPING_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.terminate()
+    """Interrupts the command and what it has started, which form a group; ends those that do not stop by themselves."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOPPING_SECONDS)
+        os.killpg(process.pid, signal.SIGTERM)
 
 
 def _say(words: bytes, log: RawIOBase) -> None:
