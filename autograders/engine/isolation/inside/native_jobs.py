@@ -75,12 +75,13 @@ def runner_files(request: dict[str, Any]) -> dict[str, Any]:
     """
     import torch
 
+    from course_lib.cuda import written_kernel
     from course_lib.native import cache_folder
 
     if not IN_SANDBOX:  # it shares the cache anyway
         return {"files": {}}
     for source, name in request["sources"]:
-        _build(_kernel(source, name))
+        written_kernel.prepare(_kernel(source, name))
     files = sorted(path for path in cache_folder().iterdir() if path.is_file())
     return {"files": {file.name: torch.frombuffer(bytearray(file.read_bytes()), dtype=torch.uint8) for file in files}}
 
@@ -144,13 +145,6 @@ def _kernel(source: str, name: str) -> Any:
         return written_kernel.apart(source, name)
     except NoSuchKernel as error:
         raise NoKernel(name) from error
-
-
-def _build(kernel: Any) -> None:
-    from course_lib.cuda.runner.host_compile import build_program
-
-    for mode in ("checked", "traced", "plain"):
-        build_program(kernel.text, mode)
 
 
 @contextmanager
