@@ -14,19 +14,27 @@ from course_lib.cuda.backends import use
 from course_lib.cuda.checking import check
 from course_lib.cuda.geometry import LaunchError
 from course_lib.cuda.kernel import Kernel, compile
+from course_lib.cuda.launch import Launch, c_type, ceil_div
 from course_lib.cuda.nvrtc import NoNvrtc
 from course_lib.cuda.report import Finding, Report
 from course_lib.cuda.resources import Resources, inspect
+from course_lib.cuda.versions import backend_of, capability_of, chosen_version
 
 __all__ = [
     "ArgumentError",
     "Finding",
     "Kernel",
+    "Launch",
     "LaunchError",
     "NoNvrtc",
     "Report",
     "Resources",
+    "backend_of",
+    "c_type",
+    "capability_of",
+    "ceil_div",
     "check",
+    "chosen_version",
     "compile",
     "inspect",
     "use",
