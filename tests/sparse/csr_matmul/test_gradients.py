@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from course_lib.sparse.csr_matmul.operators import csr_matmul_op, sddmm_op
 
 from course_lib import cuda
 from course_lib.sparse import CSR, csr_matmul
-from course_lib.sparse.csr_matmul.operators import csr_matmul_op, sddmm_op
 from tests.sparse.csr_matmul.problems import assert_product, assert_samples, random_dense, random_matrix
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from course_lib import cuda
 from course_lib.quantized import int8_matmul
 from course_lib.quantized.int8_matmul import op
-from tests.quantized.int8_matmul.int8_matmul_oracle import Problem, assert_exact, problem
+from tests.quantized.int8_matmul.oracle import Problem, assert_exact, problem
 
 GPU = pytest.param(
     "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.quantized import int8_matmul
-from tests.quantized.int8_matmul.int8_matmul_oracle import DTYPES, Problem, as_numpy, assert_exact, exact_sums, problem
+from tests.quantized.int8_matmul.oracle import DTYPES, Problem, as_numpy, assert_exact, exact_sums, problem
 
 SIZES = st.one_of(st.integers(0, 4), st.sampled_from([7, 13, 16, 31, 64, 67]))
 
