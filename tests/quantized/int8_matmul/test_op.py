@@ -128,7 +128,7 @@ def test_opcheck(p):
         call["a_scale"].requires_grad_()
     order = ["a", "w", "a_scale", "w_scale", "a_zero_point", "w_zero_point", "bias", "out_scale", "out_zero_point"]
     arguments = [call.get(name) for name in order]
-    torch.library.opcheck(torch.ops.course_lib.int8_matmul.default, (*arguments, call["out_dtype"], None))
+    torch.library.opcheck(torch.ops.course.int8_matmul.default, (*arguments, call["out_dtype"], None))
 
 
 @pytest.mark.parametrize("p", CASES, ids=lambda p: p.out)

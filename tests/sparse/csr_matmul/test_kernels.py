@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from course_lib.sparse.csr_matmul.operators import sddmm_op
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from course_lib import cuda
 from course_lib.sparse import CSR, csr_matmul
 from course_lib.sparse.csr_matmul import launch
+from course_lib.sparse.csr_matmul.op import sddmm_op
 from tests.sparse.csr_matmul.problems import assert_product, assert_samples, random_dense, random_matrix
 
 # (dtype, index dtype): together they meet every element type and both index types
