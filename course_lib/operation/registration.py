@@ -40,7 +40,7 @@ def register(
 
     output     makes an empty result from the inputs that it names, reading shapes, dtypes and devices only.
     gradients  (gradient, needs, the inputs that it names) -> the gradient of each input in `needs` that has one. Runs
-               under autograd itself for second derivatives. None: the result ends the graph.
+               under autograd itself for second derivatives. None: one that is asked for is refused.
     """
 
     def decorate(call: Callable[P, Tensor]) -> Callable[P, Tensor]:
