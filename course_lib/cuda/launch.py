@@ -13,13 +13,15 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from course_lib.cuda import kernel as kernels
-from course_lib.cuda.access_trace import Trace, trace
-from course_lib.cuda.checking import check
-from course_lib.cuda.report import Report
+from course_lib.cuda.watching.report import Report
+from course_lib.cuda.watching.watched_run import check
 from course_lib.dtypes import dtype_name
+
+if TYPE_CHECKING:
+    from course_lib.cuda.watching.access_trace import Trace
 
 __all__ = ["C_TYPES", "Launch", "c_type", "ceil_div"]
 
@@ -78,6 +80,8 @@ class Launch:
 
     def trace(self, *, time_limit: float = 10.0) -> Trace:
         """Run on copies of the arrays and return every access: see `access_trace.trace`. Needs a block to run."""
+        from course_lib.cuda.watching.access_trace import trace
+
         return trace(self.kernel, self.grid, self.block, self.args, self.shared_mem, time_limit=time_limit)
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from course_lib.cuda import backends
+from course_lib.cuda.calling import backends
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from course_lib import cuda
-from course_lib.cuda.arguments import ELEMENTS
-from course_lib.cuda.c_types import NAMES
+from course_lib.cuda.calling.arguments import ELEMENTS
 from course_lib.cuda.launch import C_TYPES
+from course_lib.cuda.reading.c_types import NAMES
 from course_lib.dtypes import dtype_name
 
 SCALE = """template <typename T> __global__ void scale(const T* x, T* y, int n) {

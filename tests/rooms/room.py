@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from course_lib.cuda.expectations import ARCHITECTURES, Expectation, expectations
+from course_lib.cuda.gpu.expectations import ARCHITECTURES, Expectation, expectations
 from course_lib.operation import Operation
 from tests.rooms.problem import Problem
 

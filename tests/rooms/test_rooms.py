@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from course_lib import cuda, native
-from course_lib.cuda import nvrtc
+from course_lib.cuda.gpu import nvrtc
 from course_lib.errors import CourseError
 from course_lib.operation import NAMESPACE, Explanation
 from tests.rooms.room import ROOT, find_rooms, rooms_from_elsewhere

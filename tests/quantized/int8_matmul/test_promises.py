@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course_lib.cuda.expectations import ARCHITECTURES, expectations
+from course_lib.cuda.gpu.expectations import ARCHITECTURES, expectations
 from course_lib.quantized.int8_matmul.launch import HERE
 
 
