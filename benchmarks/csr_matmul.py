@@ -15,6 +15,7 @@ from torch import Tensor
 
 from benchmarks.harness import Case, Contender, Family, Prediction, Unavailable, run
 from benchmarks.harness.case import Medians
+from course_lib.dtypes import dtype_name
 from course_lib.sparse import CSR, csr_matmul
 
 # relative error of a result that is right: rounding once to the type, and float32 sums before it
@@ -49,7 +50,7 @@ def case(
         weight = weight.to(dtype)
         return Problem(weight, CSR.from_dense(weight), dense)
 
-    name = str(dtype).removeprefix("torch.")
+    name = dtype_name(dtype)
     size = dtype.itemsize
     nnz = round(rows * columns * (1 - sparsity))
     index = 2 if columns <= 1 << 15 else 4

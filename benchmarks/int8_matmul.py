@@ -16,6 +16,7 @@ from torch import Tensor
 
 from benchmarks.harness import Case, Contender, Family, Prediction, Unavailable, run
 from benchmarks.harness.case import Medians
+from course_lib.dtypes import dtype_name
 from course_lib.quantized import int8_matmul
 
 # Relative error of a right result. int32 is exact. The bfloat16 product starts from rounded inputs; ours is as close to
@@ -53,7 +54,7 @@ def case(device: torch.device, m: int, n: int, k: int, out_dtype: torch.dtype) -
         spread = 0.015**2 * 74**2 * max(k, 1) ** 0.5  # of the outputs: int8 then holds four standard deviations
         return Problem(a, w, a_scale, w_scale, bias, spread / 32, out_dtype)
 
-    name = str(out_dtype).removeprefix("torch.")
+    name = dtype_name(out_dtype)
     return Case(
         name=f"{m}x{n}x{k} {name}",
         parameters={"m": m, "n": n, "k": k, "out_dtype": name},

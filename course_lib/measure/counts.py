@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from course_lib.dtypes import dtype_name
 from course_lib.measure.products import Product, WatchProducts
 from course_lib.measure.table import Table
 
@@ -179,7 +180,7 @@ def _owned_parameters(model: nn.Module) -> dict[nn.Module, list[nn.Parameter]]:
 def _bytes_per_dtype(model: nn.Module) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for own in model.parameters():
-        name = str(own.dtype).removeprefix("torch.")
+        name = dtype_name(own.dtype)
         sizes[name] = sizes.get(name, 0) + own.numel() * own.element_size()
     return sizes
 

@@ -7,6 +7,6 @@ registration.py   `register`: shapes, gradients and torch.compile for one functi
 
 from course_lib.operation.explanation import Explanation
 from course_lib.operation.operation import Operation, Version, Way
-from course_lib.operation.registration import NAMESPACE, register
+from course_lib.operation.registration import NAMESPACE, Gradients, Needs, register
 
-__all__ = ["NAMESPACE", "Explanation", "Operation", "Version", "Way", "register"]
+__all__ = ["NAMESPACE", "Explanation", "Gradients", "Needs", "Operation", "Version", "Way", "register"]

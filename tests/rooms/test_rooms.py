@@ -102,6 +102,25 @@ def test_torch_accepts_the_operations(room):
 
 
 @every_room
+def test_gradients_are_those_of_small_steps(room):
+    """(L(x + h d) - L(x - h d)) / 2h is <gradient, d>: L weighs the result at random, d is a random direction."""
+    torch.manual_seed(0)
+    for problem in room.problems:
+        leaves = [each for each in _operands(problem) if each.requires_grad]
+        result = problem.call(room.function) if problem.closely and leaves else torch.empty(0, dtype=torch.int8)
+        if result.dtype != torch.float32:
+            continue
+        weights = torch.randn(result.shape, dtype=torch.float64)
+        gradients = torch.autograd.grad((result * weights).sum(), leaves)
+        for leaf, gradient in zip(leaves, gradients, strict=True):
+            direction, step = torch.randn_like(leaf), 0.01 * leaf.detach().abs().mean()
+            total = lambda p=problem, w=weights: (p.call(room.function) * w).sum()  # noqa: E731
+            measured = _slope(total, leaf, step * direction) / step
+            error = (measured - (gradient * direction).sum()).abs()
+            assert error <= 0.02 * max(measured.abs(), gradient.norm()), f"{problem.name}: {tuple(leaf.shape)}"
+
+
+@every_room
 def test_it_compiles_into_one_graph(room):
     for problem in room.problems:
         if problem.closely:
@@ -183,6 +202,15 @@ class _Recorded(TorchFunctionMode):
         if getattr(function, "namespace", "") == NAMESPACE:
             self.calls.append((function, args))
         return function(*args, **(kwargs or {}))
+
+
+@torch.no_grad()
+def _slope(call, leaf, step):
+    """Half the difference of `call` with `leaf` moved by +step and by -step; the leaf is moved back."""
+    kept = leaf.clone()
+    ends = [(leaf.copy_(kept + sign * step), call())[1] for sign in (1, -1)]
+    leaf.copy_(kept)
+    return (ends[0] - ends[1]) / 2
 
 
 def _right(result, problem):

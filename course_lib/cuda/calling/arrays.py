@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from course_lib.dtypes import dtype_name
+
 __all__ = ["Array", "as_array"]
 
 
@@ -82,7 +84,7 @@ def _from_torch(value: Any, torch: Any) -> Array:
 
 @functools.cache
 def _numpy_name(dtype: np.dtype) -> str:
-    return dtype.name
+    return dtype_name(dtype)
 
 
 @functools.cache

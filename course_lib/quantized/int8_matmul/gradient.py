@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course_lib.operation.registration import Gradients, Needs
+from course_lib.operation import Gradients, Needs
 
 __all__ = ["gradients"]
 

@@ -16,8 +16,7 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
-from course_lib.operation import Explanation, Operation, Version, register
-from course_lib.operation.registration import Gradients, Needs
+from course_lib.operation import Explanation, Gradients, Needs, Operation, Version, register
 from course_lib.sparse.csr_matmul import reference
 from course_lib.sparse.csr_matmul.arguments import check_arguments
 from course_lib.sparse.csr_matmul.launch import csr_matmul_launch, sddmm_launch
