@@ -11,7 +11,7 @@ from torch import Tensor
 __all__ = ["Problem"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """One call of an operation, and what its result must be.
 
