@@ -77,6 +77,7 @@ def case(
 def checks(device: torch.device, quick: bool) -> list[Case]:
     shapes = [(1, 1, 1, 0.0), (127, 257, 33, 0.5), (64, 768, 8, 0.9), (33, 40000, 8, 0.99), (61, 64, 1, 1.0)]
     shapes += [(512, 768, 512, 0.8), (40, 96, 1000, 0.0)]
+    shapes = [shapes[1], shapes[5]] if quick else shapes  # each is a template to compile; the tests have them all
     return [case(device, *shape, dtype) for shape in shapes for dtype in TOLERANCE]
 
 

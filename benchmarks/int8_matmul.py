@@ -77,6 +77,7 @@ def _oracle(p: Problem) -> Tensor:
 
 def checks(device: torch.device, quick: bool) -> list[Case]:
     shapes = [(1, 1, 1), (17, 31, 64), (129, 257, 100), (64, 768, 768), (300, 96, 1031), (256, 128, 4096)]
+    shapes = shapes[2:3] if quick else shapes  # torch.compile takes seconds for each; the tests have them all
     return [case(device, *shape, dtype) for shape in shapes for dtype in TOLERANCE]
 
 

@@ -3,7 +3,8 @@
 session.json        the machine, and every part with its status, seconds and commit
 summary.txt         what was printed at the end
 failures.txt        the messages of what failed
-benchmarks-1.json   the families' rows, as many in a file as fit; up to five files
+benchmarks-1.json   the families' rows, as many in a file as fit; up to five files. Rows are lists; `columns` names
+                    what stands in them
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ __all__ = ["MOST_BYTES", "MOST_FILES", "Session"]
 
 MOST_FILES, MOST_BYTES = 8, 60_000
 BENCHMARK_FILES = MOST_FILES - 3
+LEFT_OUT = ("parameters", "correct", "limit_seconds", "seconds.samples")  # other columns say the same
 Document = dict[str, Any]
 
 
@@ -40,7 +42,7 @@ class Session:
         self.failures: dict[str, list[str]] = kept.get("failures", {})
         self.documents: dict[str, Document] = {}
         for path in sorted(folder.glob("benchmarks-*.json")):
-            self.documents |= _read(path)
+            self.documents |= {family: _with_named_rows(document) for family, document in _read(path).items()}
 
     def forget(self, names: Sequence[str]) -> None:
         """Parts that are to run again."""
@@ -49,10 +51,12 @@ class Session:
             self.failures.pop(name, None)
 
     def keep(self, family: str, document: Mapping[str, Any]) -> None:
-        """A benchmark's document: numbers to four digits; of its checks, those that were not right."""
-        slim = {key: value for key, value in document.items() if key != "machine"}
-        slim["checks"] = [check for check in document.get("checks", []) if not check.get("correct")]
-        slim["rows"] = [{k: v for k, v in row.items() if k != "parameters"} for row in document.get("rows", [])]
+        """A benchmark's document: numbers to four digits; how many checks were right, and which were wrong."""
+        slim = {key: value for key, value in document.items() if key not in ("machine", "checks")}
+        checks = document.get("checks", [])
+        slim["checks_right"] = sum(check.get("correct", False) for check in checks)
+        slim["checks_wrong"] = [check for check in checks if check.get("correct") is False]
+        slim["rows"] = [_flat(row) for row in document.get("rows", [])]
         self.documents[family] = _rounded(slim)
 
     def save(self, summary: str = "") -> None:
@@ -114,14 +118,35 @@ def _rounded(value: Any) -> Any:
     return [_rounded(each) for each in value] if isinstance(value, list) else value
 
 
-def _compact(document: Mapping[str, Any]) -> str:
-    """JSON with a line for each row: readable, and half the size of an indented one."""
-    lines = []
-    for family, each in document.items():
-        head = json.dumps({key: value for key, value in each.items() if key != "rows"})[:-1]
-        rows = ",\n".join(json.dumps(row) for row in each["rows"])
-        lines.append(f'{json.dumps(family)}: {head}, "rows": [\n{rows}\n]}}')
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+def _flat(row: Mapping[str, Any]) -> Document:
+    """{"seconds": {"median": 1}} becomes {"seconds.median": 1}."""
+    flat: Document = {}
+    for key, value in row.items():
+        if key not in LEFT_OUT:
+            flat |= (
+                {f"{key}.{inner}": each for inner, each in value.items()} if isinstance(value, dict) else {key: value}
+            )
+    return {key: value for key, value in flat.items() if key not in LEFT_OUT}
+
+
+def _compact(documents: Mapping[str, Document]) -> str:
+    """JSON with a line for each row: a third of the size that names in every row would make."""
+    written = []
+    for family, document in documents.items():
+        columns = list(dict.fromkeys(key for row in document["rows"] for key in row))
+        head = json.dumps({key: value for key, value in document.items() if key != "rows"} | {"columns": columns})[:-1]
+        rows = ",\n".join(json.dumps([row.get(column) for column in columns]) for row in document["rows"])
+        written.append(f'{json.dumps(family)}: {head}, "rows": [\n{rows}\n]}}')
+    return "{\n" + ",\n".join(written) + "\n}\n"
+
+
+def _with_named_rows(document: Document) -> Document:
+    """What `_compact` wrote, as it was; an empty place is a key that the row lacks."""
+    columns = document.pop("columns")
+    rows = [
+        {key: value for key, value in zip(columns, row, strict=True) if value is not None} for row in document["rows"]
+    ]
+    return {**document, "rows": rows}
 
 
 def _cut(text: str, most: int) -> str:

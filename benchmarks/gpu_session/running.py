@@ -44,7 +44,7 @@ def run_part(part: Part, root: Path, folder: Path, seconds: float) -> Outcome:
     """Run it; `folder` takes its files. No process is left behind, however it ends."""
     output, log = folder / "output", folder / "log"
     output.unlink(missing_ok=True)
-    command = [sys.executable, *(word.replace(OUTPUT, str(output)) for word in part.command)]
+    command = [sys.executable, "-u", *(word.replace(OUTPUT, str(output)) for word in part.command)]
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     start = time.monotonic()
     with log.open("wb") as printed:
