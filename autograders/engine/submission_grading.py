@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograders.engine.asking.question import questions_of
+from autograders.engine.asking.registry import questions_of
 from autograders.engine.isolation.limits import Limits
 from autograders.engine.isolation.session import SandboxSlot
 from autograders.engine.isolation.supply import SandboxSupply
@@ -41,9 +41,8 @@ class SubmissionGrader:
 
     def __init__(self, settings: GradingSettings) -> None:
         self.settings = settings
-        questions = questions_of(settings.lab)
         self.graders = {
-            name: NotebookGrader(source, questions, settings.limits)
+            name: NotebookGrader(source, questions_of(source), settings.limits)
             for name, source in source_notebooks(settings.root).items()
             if source.lab == settings.lab
         }
@@ -59,7 +58,7 @@ class SubmissionGrader:
     def grade(self, submission: Submission) -> SubmissionResult:
         """Raises nothing for any submission; a notebook that meets a fault of the grader is graded once more."""
         started, clock = datetime.now(UTC), time.monotonic()
-        slot = SandboxSlot(self.supply, self.settings.limits.submission)
+        slot = SandboxSlot(self.supply, self.settings.limits.submission, free_starts=self._free_starts())
         try:
             notebooks = tuple(self._notebook(name, submission, slot) for name in self.graders)
         finally:
@@ -75,6 +74,14 @@ class SubmissionGrader:
             started=started.isoformat(timespec="seconds"),
             provenance=provenance(self.settings.limits, unsafe=self.settings.unsafe),
         )
+
+    def _free_starts(self) -> int:
+        """The first sandbox, one for each question, should the process die at every one, and the clean ones beside it
+        that native questions take: what the most unlucky honest work can cost.
+        """
+        graders = self.graders.values()
+        native = sum(question.native for grader in graders for question in grader.questions.values())
+        return 1 + sum(len(grader.asked_cells()) for grader in graders) + native
 
     def _notebook(self, name: str, submission: Submission, slot: SandboxSlot) -> NotebookResult:
         grader = self.graders[name]

@@ -13,19 +13,19 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from course_lib.cuda.calling.arguments import ArgumentError
 from course_lib.cuda.calling.backends import use
-from course_lib.cuda.calling.geometry import LaunchError
+from course_lib.cuda.calling.errors import ArgumentError, LaunchError
 from course_lib.cuda.gpu.nvrtc import NoNvrtc
 from course_lib.cuda.gpu.resources import Resources, inspect
 from course_lib.cuda.kernel import Kernel, compile
 from course_lib.cuda.launch import Launch, c_type, ceil_div
+from course_lib.cuda.reading.signature import NoSuchKernel
 from course_lib.cuda.versions import backend_of, capability_of, chosen_version
 from course_lib.cuda.watching.report import Finding, Report
 from course_lib.cuda.watching.watched_run import check
 
 if TYPE_CHECKING:
-    from course_lib.cuda import kernel_checks
+    from course_lib.cuda import written_kernel
     from course_lib.cuda.watching import access_picture, access_trace
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Launch",
     "LaunchError",
     "NoNvrtc",
+    "NoSuchKernel",
     "Report",
     "Resources",
     "access_picture",
@@ -47,12 +48,16 @@ __all__ = [
     "chosen_version",
     "compile",
     "inspect",
-    "kernel_checks",
     "use",
+    "written_kernel",
 ]
 
 # loaded when first used: they bring torch or drawing, which a kernel alone has no need of
-_LATER = {"access_picture": "watching.access_picture", "access_trace": "watching.access_trace"}
+_LATER = {
+    "access_picture": "watching.access_picture",
+    "access_trace": "watching.access_trace",
+    "written_kernel": "written_kernel",
+}
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from autograders.engine.intake.take_in import read_submissions
+from autograders.engine.isolation.available import SandboxMissing, require_sandbox
 from autograders.engine.isolation.limits import MB, Limits
-from autograders.engine.isolation.sandbox import SandboxMissing, require_sandbox
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.exploits import target
 from autograders.exploits.transplant import movable, moved
@@ -103,7 +103,6 @@ def test_grading_makes_of_each_what_the_class_says(course, tmp_path):
         require_sandbox(LIMITS)
     except SandboxMissing as missing:
         pytest.skip(f"no sandbox here, and hostile code runs in nothing else: {missing}")
-    target.install()
     expected = make_class(tmp_path, 7, 1, course, target.LAB)
     by_name = {entry.names["moodle"]: entry for entry in expected.values()}
     with SubmissionGrader(GradingSettings(course, target.LAB, 2, LIMITS)) as grader:

@@ -101,9 +101,9 @@ def test_hostile_notebooks_fail_with_the_reason(outcome, name, kind, words):
 
 
 def test_ctrl_c_ends_the_command_and_its_kernels(tmp_path):
-    source = tmp_path / "solutions" / "lab1_x" / "1a_sleep.py"
+    source = tmp_path / "solutions" / "lab1_x" / "1a_sleep" / "01_sleep.py"
     source.parent.mkdir(parents=True)
-    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
     (tmp_path / "course_lib").mkdir()
     started = tmp_path / "started"
     source.write_text(
@@ -111,7 +111,7 @@ def test_ctrl_c_ends_the_command_and_its_kernels(tmp_path):
         '# %% tags=["parameters"]\nseed = 0\n\n# %% tags=["setup"]\n'
         f"import os, pathlib, time\npathlib.Path({str(started)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
     )
-    command = [sys.executable, "-P", "-m", "course_lib.cli", "run", "--no-student", "--jobs", "1"]
+    command = [sys.executable, "-P", "-m", "course_lib.cli", "run", "--jobs", "1"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     )

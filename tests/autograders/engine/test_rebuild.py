@@ -9,11 +9,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograders.engine.repair.rebuild import Helper, is_untouched, rebuild
+from autograders.engine.repair.rebuild import Helper, rebuild
 from autograders.engine.repair.released import released
-from course_lib.workbook.percent import read_percent
-from course_lib.workbook.quizzes import read_quizzes
-from course_lib.workbook.source import SourceNotebook
+from course_lib.workbook import source_notebooks
+from course_lib.workbook.expand import expand
 from tests.autograders.engine.small_course import (
     ANSWERS,
     SECRET,
@@ -62,27 +61,23 @@ def only(repairs):
     return sentence
 
 
-@pytest.fixture(scope="module", params=sorted((ROOT / "solutions").glob("lab*/*.py")), ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=source_notebooks(ROOT))
 def course_notebook(request):
-    lab, identifier = request.param.parent.name, request.param.stem
-    text = read_percent(ROOT / "solutions" / lab / f"{identifier}.py")
-    return SourceNotebook(
-        identifier, lab, text, read_quizzes(ROOT / "autograders/quizzes" / lab / f"{identifier}.toml")
-    )
+    return source_notebooks(ROOT)[request.param]
 
 
 class TestWholeCourse:
     def test_released_cells_are_what_nbgrader_releases(self, course_notebook):
-        built = cleared(json.loads(json.dumps(course_notebook.notebook)))
+        built = cleared(json.loads(json.dumps(expand(course_notebook))))
         assert {known.id: known.released for known in released(course_notebook).cells} == {
             entry["id"]: entry["source"] for entry in built["cells"]
         }
 
     @pytest.mark.parametrize("version", ["stub", "solution"])
     def test_untouched_files_give_their_own_cells_without_repairs(self, course_notebook, version):
-        raw = nbformat.writes(course_notebook.notebook).encode()
+        raw = nbformat.writes(expand(course_notebook)).encode()
         if version == "stub":
-            raw = json.dumps(cleared(json.loads(json.dumps(course_notebook.notebook)))).encode()
+            raw = json.dumps(cleared(json.loads(json.dumps(expand(course_notebook))))).encode()
         got = rebuild(course_notebook, raw)
         sources = {entry["id"]: "".join(entry["source"]) for entry in json.loads(raw)["cells"]}
         everything = got.answers | got.texts
@@ -90,7 +85,8 @@ class TestWholeCourse:
         assert len(everything) == len(course_notebook.text.of_kind("exercise", "quiz", "question"))
         assert (got.repairs, got.problems, got.helpers) == ((), (), ())
         for answer in course_notebook.text.of_kind("exercise", "quiz", "question"):
-            assert is_untouched(answer, everything[answer.id]) == (version == "stub")
+            known = released(course_notebook).by_id[answer.id]
+            assert known.is_untouched(everything[answer.id]) == (version == "stub")
 
 
 class TestEditors:
@@ -412,12 +408,12 @@ class TestTrust:
             assert SECRET not in json.dumps([got.answers, got.texts, [helper.source for helper in got.helpers]])
 
     def test_is_untouched(self):
-        [add] = [entry for entry in sums().cells if entry.kind == "exercise" and entry.id == "add"]
-        [why] = [entry for entry in sums().cells if entry.kind == "question"]
-        stub = cell(student(), "add")["source"]
-        assert is_untouched(add, stub) and is_untouched(add, f"\n{stub} \n") and is_untouched(add, " \n")
-        assert not is_untouched(add, ANSWERS["add"]) and not is_untouched(add, cell(solution(), "add")["source"])
-        assert is_untouched(why, "*Your answer here.*\n") and not is_untouched(why, "No idea.")
+        known = released(sums()).by_id
+        [why] = [known[entry.id] for entry in sums().cells if entry.kind == "question"]
+        add, stub = known["add"], cell(student(), "add")["source"]
+        assert add.is_untouched(stub) and add.is_untouched(f"\n{stub} \n") and add.is_untouched(" \n")
+        assert not add.is_untouched(ANSWERS["add"]) and not add.is_untouched(cell(solution(), "add")["source"])
+        assert why.is_untouched("*Your answer here.*\n") and not why.is_untouched("No idea.")
 
     @pytest.mark.parametrize(
         ("raw", "word"),
