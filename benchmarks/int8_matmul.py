@@ -18,6 +18,7 @@ from benchmarks.harness import Case, Contender, Family, Prediction, Unavailable,
 from benchmarks.harness.case import Medians
 from course_lib.dtypes import dtype_name
 from course_lib.quantized import int8_matmul
+from course_lib.quantized.int8_matmul.op import Scaling
 
 # Relative error of a right result. int32 is exact. The bfloat16 product starts from rounded inputs; ours is as close to
 # the oracle as the output's type can be, as its column shows. An int8 may differ by one where a float32 step falls on
@@ -119,7 +120,7 @@ def _ours(version: int | None) -> Callable[[Problem], Callable[[], Tensor]]:
             raise Unavailable("takes too long at this size")
         if p.out_dtype == torch.int32:
             return lambda: int8_matmul(p.a, p.w, version=version)
-        scales = {"a_scale": p.a_scale, "w_scale": p.w_scale, "bias": p.bias, "out_dtype": p.out_dtype}
+        scales: Scaling = {"a_scale": p.a_scale, "w_scale": p.w_scale, "bias": p.bias, "out_dtype": p.out_dtype}
         if p.out_dtype == torch.int8:
             scales["out_scale"] = torch.tensor([p.out_scale], device=p.a.device)
         return lambda: int8_matmul(p.a, p.w, **scales, version=version)

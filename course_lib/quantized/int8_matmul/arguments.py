@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -31,13 +31,20 @@ class Operands:
     out_zero_point: Tensor | None
     out_dtype: torch.dtype
 
-    def in_order(self) -> tuple[Tensor | torch.dtype | None, ...]:
-        """As the torch operator takes them."""
-        return tuple(getattr(self, each.name) for each in fields(self))
-
     def contiguous(self) -> Operands:
         """The same without gaps, as kernels read them; what has none is not copied."""
-        return Operands(*(each.contiguous() if isinstance(each, Tensor) else each for each in self.in_order()))
+        return Operands(
+            self.a.contiguous(),
+            self.w.contiguous(),
+            _contiguous(self.a_scale),
+            _contiguous(self.w_scale),
+            _contiguous(self.a_zero_point),
+            _contiguous(self.w_zero_point),
+            _contiguous(self.bias),
+            _contiguous(self.out_scale),
+            _contiguous(self.out_zero_point),
+            self.out_dtype,
+        )
 
 
 def operands(
@@ -180,3 +187,7 @@ def _bias(bias: Tensor | None, n: int, device: torch.device) -> Tensor | None:
     if bias.device != device:
         raise CourseError(f"int8_matmul: bias is on {bias.device} and a on {device}; move it there.")
     return bias
+
+
+def _contiguous(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.contiguous()

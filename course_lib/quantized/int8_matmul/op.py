@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from typing import Literal, TypedDict, Unpack, overload
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from course_lib.quantized.int8_matmul.gradient import gradients
 from course_lib.quantized.int8_matmul.launch import int8_matmul_launch
 from course_lib.quantized.int8_matmul.reference import int8_matmul_reference
 
-__all__ = ["OPERATION", "int8_matmul"]
+__all__ = ["OPERATION", "Scaling", "int8_matmul"]
 
 OPERATION = Operation(
     "int8_matmul",
@@ -23,24 +23,27 @@ OPERATION = Operation(
 )
 
 
+class Scaling(TypedDict, total=False):
+    """What `int8_matmul` does to the sums; its docstring says how."""
+
+    a_scale: Tensor | float | None
+    w_scale: Tensor | float | None
+    a_zero_point: Tensor | int | None
+    w_zero_point: Tensor | int | None
+    bias: Tensor | None
+    out_dtype: torch.dtype
+    out_scale: Tensor | float | None
+    out_zero_point: Tensor | int | None
+
+
 @overload
 def int8_matmul(
-    a: Tensor,
-    w: Tensor,
-    *,
-    a_scale: Tensor | float | None = ...,
-    w_scale: Tensor | float | None = ...,
-    a_zero_point: Tensor | int | None = ...,
-    w_zero_point: Tensor | int | None = ...,
-    bias: Tensor | None = ...,
-    out_dtype: torch.dtype = ...,
-    out_scale: Tensor | float | None = ...,
-    out_zero_point: Tensor | int | None = ...,
-    version: int | None = ...,
-    explain: Literal[False] = ...,
+    a: Tensor, w: Tensor, *, version: int | None = ..., explain: Literal[False] = ..., **scaling: Unpack[Scaling]
 ) -> Tensor: ...
 @overload
-def int8_matmul(a: Tensor, w: Tensor, *, explain: Literal[True], **others: Any) -> Explanation: ...
+def int8_matmul(
+    a: Tensor, w: Tensor, *, version: int | None = ..., explain: Literal[True], **scaling: Unpack[Scaling]
+) -> Explanation: ...
 def int8_matmul(
     a: Tensor,
     w: Tensor,
@@ -100,7 +103,19 @@ def int8_matmul(
     if explain:
         out = _empty(a, w, out_dtype)
         return OPERATION.explain(a, version, lambda kernel: int8_matmul_launch(kernel, x, out))
-    return _operation(*x.in_order(), version)
+    return _operation(
+        x.a,
+        x.w,
+        x.a_scale,
+        x.w_scale,
+        x.a_zero_point,
+        x.w_zero_point,
+        x.bias,
+        x.out_scale,
+        x.out_zero_point,
+        x.out_dtype,
+        version,
+    )
 
 
 def _empty(a: Tensor, w: Tensor, out_dtype: torch.dtype) -> Tensor:

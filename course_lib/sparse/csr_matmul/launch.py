@@ -33,15 +33,15 @@ def csr_matmul_launch(
     types = f"{c_type(dense.dtype)}, {c_type(columns.dtype)}"
     args: tuple[object, ...] = (out, values, columns, row_pointers, dense, rows, width)
     if version == 1:
-        grid, block = (ceil_div(rows, 128), min(width, GRID_Y)), (128,)
-        return cuda.Launch(HERE / "row_per_thread.cu", f"row_per_thread<{types}>", grid, block, args)
+        grid = ceil_div(rows, 128), min(width, GRID_Y)
+        return cuda.Launch(HERE / "row_per_thread.cu", f"row_per_thread<{types}>", grid, (128,), args)
+    grid, block = (ceil_div(rows, WARPS), min(ceil_div(width, 32), GRID_Y)), (32, WARPS)
     if version == 2:
-        grid, block = (ceil_div(rows, WARPS), min(ceil_div(width, 32), GRID_Y)), (32, WARPS)
         return cuda.Launch(HERE / "row_per_warp.cu", f"row_per_warp<{types}>", grid, block, args)
     vector = _vector(width, dense)
     lanes = _power_of_two(ceil_div(width, vector), at_most=32)
     repeat = _repeat(width, vector, dense.element_size())
-    grid, block = (ceil_div(rows, WARPS), min(ceil_div(width, lanes * vector * repeat), GRID_Y)), (32, WARPS)
+    grid = grid[0], min(ceil_div(width, lanes * vector * repeat), GRID_Y)
     values, columns = _aligned(values, 4), _aligned(columns, 4)
     args = (out, values, columns, row_pointers, row_order, dense, rows, width, lanes)
     return cuda.Launch(HERE / "tiled.cu", f"tiled<{types}, {vector}, {repeat}>", grid, block, args)

@@ -85,7 +85,9 @@ class CSR:
             columns = matrix.col_indices().to(index_dtype or narrowest_index(matrix.shape[1]), copy=True)
             # a copy: the view that torch gives keeps the sparse tensor as its base, which torch.compile cannot trace
             values = matrix.values().clone()
-            return cls(values, columns, matrix.crow_indices().to(torch.int32, copy=True), tuple(matrix.shape))
+            return cls(
+                values, columns, matrix.crow_indices().to(torch.int32, copy=True), (matrix.shape[0], matrix.shape[1])
+            )
 
     def to_torch(self) -> Tensor:
         """As a `torch.sparse_csr` tensor that shares the values."""
@@ -114,8 +116,7 @@ class CSR:
 
     def to(self, device: torch.device | str) -> CSR:
         """The same matrix on `device`."""
-        parts = (tensor.to(device) for tensor in (self.values, self.columns, self.row_pointers))
-        return CSR(*parts, self.shape)
+        return CSR(self.values.to(device), self.columns.to(device), self.row_pointers.to(device), self.shape)
 
     def check(self) -> CSR:
         """Read the indices too: pointers from 0 to nnz that never decrease, columns inside. Returns the matrix."""
@@ -161,7 +162,7 @@ class CSR:
     def transpose(self) -> CSR:
         """The transpose, shape (columns, rows); gradients flow through its values."""
         pattern = self.transposed_pattern
-        return CSR(self.values[pattern.source], pattern.columns, pattern.row_pointers, self.shape[::-1])
+        return CSR(self.values[pattern.source], pattern.columns, pattern.row_pointers, (self.shape[1], self.shape[0]))
 
     def __repr__(self) -> str:
         rows, columns = self.shape
