@@ -85,9 +85,8 @@ class CSR:
             columns = matrix.col_indices().to(index_dtype or narrowest_index(matrix.shape[1]), copy=True)
             # a copy: the view that torch gives keeps the sparse tensor as its base, which torch.compile cannot trace
             values = matrix.values().clone()
-            return cls(
-                values, columns, matrix.crow_indices().to(torch.int32, copy=True), (matrix.shape[0], matrix.shape[1])
-            )
+            row_pointers = matrix.crow_indices().to(torch.int32, copy=True)
+            return cls(values, columns, row_pointers, (matrix.shape[0], matrix.shape[1]))
 
     def to_torch(self) -> Tensor:
         """As a `torch.sparse_csr` tensor that shares the values."""
