@@ -23,7 +23,7 @@ from course_lib.cuda.watching.report import Finding, Report
 from course_lib.cuda.watching.watched_run import check
 
 if TYPE_CHECKING:
-    from course_lib.cuda import written_kernel
+    from course_lib.cuda import kernel_checks
     from course_lib.cuda.watching import access_picture, access_trace
 
 __all__ = [
@@ -40,15 +40,15 @@ __all__ = [
     "check",
     "compile",
     "inspect",
+    "kernel_checks",
     "use",
-    "written_kernel",
 ]
 
 # loaded when first used: they bring torch or drawing, which a kernel alone has no need of
 _LATER = {
     "access_picture": "watching.access_picture",
     "access_trace": "watching.access_trace",
-    "written_kernel": "written_kernel",
+    "kernel_checks": "kernel_checks",
 }
 
 

@@ -7,20 +7,14 @@ from pathlib import Path
 import pytest
 
 from autograders.authoring.answers import read_answers, shortages
+from autograders.authoring.course_maker import Parts, make_course
 from autograders.authoring.programs import same_program
 from autograders.authoring.rewrite import rewrite_as_edits
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 
 ROOT = Path(__file__).resolve().parents[3]
-SECTION = '''# ---
-# course:
-#   title: Means
-#   minutes: 5
-#   summary: One mean.
-# ---
-
-# %% exercise="mean"
+TEXT = '''# %% exercise="mean"
 def mean(x: list[float]) -> float:
     """The mean of some numbers."""
     ### BEGIN SOLUTION
@@ -56,14 +50,9 @@ def mean(x):
 def answers_of(tmp_path):
     """Reads the answers of a notebook whose file of answers is this text."""
 
-    (tmp_path / "pyproject.toml").symlink_to(ROOT / "pyproject.toml")  # says where notebooks are
-
     def read(text, of=read_answers):
-        (tmp_path / "solutions" / "lab9_means" / "9a_means").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "solutions" / "lab9_means" / "9a_means" / "01_mean.py").write_text(SECTION)
+        make_course(tmp_path, Parts("9a_means", "lab9_means", TEXT, answers=text))
         [notebook] = source_notebooks(tmp_path).values()
-        notebook.marking.mkdir(parents=True, exist_ok=True)
-        (notebook.marking / "answers.py").write_text(text)
         return of(notebook)
 
     return read
