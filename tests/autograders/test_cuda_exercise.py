@@ -78,10 +78,10 @@ def test_the_solution_keeps_full_marks(grader):
 PATCHES = """
 import types
 from course_lib import cuda
-from course_lib.cuda import access_trace, kernel_checks
+from course_lib.cuda import access_trace, written_kernel
 from course_lib.cuda.runner import isolated
 clean = types.SimpleNamespace(ok=True, findings=(), message="", kinds=lambda: set())
-cuda.check = kernel_checks.check = lambda *args, **kwargs: clean
+cuda.check = written_kernel.check = lambda *args, **kwargs: clean
 isolated.run_isolated = lambda *args, **kwargs: None
 """
 
