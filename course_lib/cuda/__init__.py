@@ -41,7 +41,6 @@ __all__ = [
     "compile",
     "inspect",
     "kernel_checks",
-    "kernel_checks",
     "use",
 ]
 
