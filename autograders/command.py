@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +14,7 @@ from autograders.engine.records.workspace import Workspace, default_workspace
 from course_lib.command_line import run
 from course_lib.course_root import course_root
 from course_lib.errors import CourseError
+from course_lib.machine import usable_cores
 from course_lib.progress.outline import find_lab
 from course_lib.workbook import source_notebooks
 from course_lib.workbook.execute.selection import select
@@ -78,7 +78,7 @@ def grade(
         settings=GradingSettings(root, lab, class_seed(place, seed), unsafe=unsafe),
         workspace=place,
         submissions=submissions,
-        jobs=jobs or os.cpu_count() or 1,
+        jobs=jobs or usable_cores(),
         cluster=cluster,
         student=student,
         regrade=regrade,
@@ -90,7 +90,7 @@ def grade(
 @app.command()
 def report(lab: LabArgument, workspace: WorkspaceOption = None) -> None:
     """Write the class report: one HTML page, CSV and JSON."""
-    from autograders.engine.records.report import write_report
+    from autograders.engine.records.class_report import write_report
 
     root = course_root()
     lab = _lab(root, lab)

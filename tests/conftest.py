@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
+from tests.file_order import longest_first, times_of_the_last_run
+
 
 def pytest_collection_modifyitems(items):
-    """Files with long tests first, so that the last minutes are not one worker's alone."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    longest_first(items, times_of_the_last_run())
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from course_lib import machine
 
 __all__ = ["Sampler", "Timing", "copies_needed", "interleave"]
 
@@ -34,10 +35,7 @@ def cache_bytes(device: torch.device) -> int:
     """The last cache before memory, in bytes."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).L2_cache_size
-    try:
-        return max(os.sysconf("SC_LEVEL3_CACHE_SIZE"), 1 << 20)
-    except (ValueError, OSError):
-        return 32 << 20
+    return machine.cache_bytes()
 
 
 def copies_needed(device: torch.device, case_bytes: int) -> int:

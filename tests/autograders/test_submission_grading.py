@@ -122,12 +122,12 @@ def test_a_broken_question_is_a_fault_and_the_next_one_counts(make_grader, root,
     assert result.faults == ["double"]
 
 
-def test_without_a_question_the_notebooks_own_tests_decide_and_say_so(make_grader, root, questions):
-    grader = make_grader({"thrice": questions["thrice"]})
-    found, _ = grade(grader, root, {"double": DOUBLE, "thrice": THRICE})
-    assert found["double"].score == 2 and "same-process" in found["double"].cases[0].name
-    found, _ = grade(grader, root, {"double": "def double(x):\n    return x", "thrice": THRICE})
-    assert found["double"].score == 0 and found["thrice"].score == 3
+@pytest.mark.parametrize("answer", [DOUBLE, "def double(x):\n    return x", "import os\nos._exit(0)"])
+def test_without_a_question_no_mark_is_given_and_a_person_is_asked(make_grader, root, questions, answer):
+    found, result = grade(make_grader({"thrice": questions["thrice"]}), root, {"double": answer, "thrice": THRICE})
+    assert found["double"].is_fault and found["double"].score == 0 and result.faults == ["double"]
+    assert "double has no hidden question" in found["double"].cases[0].message
+    assert found["thrice"].score == 3
 
 
 def test_two_gradings_agree_but_for_their_times(grader, root):
@@ -153,7 +153,7 @@ def test_without_a_sandbox_on_request_the_evidence_says_so(make_grader, root):
 
 
 def with_deadly_helpers(root, number):
-    """Right answers; cells of the student's own that one of them names kill the kernel."""
+    """Right answers; cells of the student's own that one of them names kill the process."""
     import nbformat
 
     names = ", ".join(f"h{each}" for each in range(number))
@@ -172,9 +172,9 @@ def count_starts(grader, monkeypatch):
     return taken
 
 
-def test_helpers_that_kill_the_kernel_get_only_so_many_sandboxes(make_grader, root, monkeypatch):
-    grader = make_grader(limits=Limits(cell=4, question=4, submission=40, free_starts=2, starts=3))
-    taken = count_starts(grader, monkeypatch)
+def test_helpers_that_kill_the_process_get_only_so_many_sandboxes(make_grader, root, monkeypatch):
+    grader = make_grader(limits=Limits(cell=4, question=4, submission=40, charged_starts=0))
+    taken = count_starts(grader, monkeypatch)  # the first, and one for each of two questions
     result = grader.grade(with_deadly_helpers(root, 5))
     [graded] = result.notebooks
     assert len(taken) == 3 and result.score == 0 and not result.faults
@@ -183,11 +183,11 @@ def test_helpers_that_kill_the_kernel_get_only_so_many_sandboxes(make_grader, ro
     assert TIME_IS_UP in graded.questions[-1].cases[0].message
 
 
-def test_helpers_that_kill_the_kernel_cost_nothing_within_the_free_sandboxes(make_grader, root, monkeypatch):
-    grader = make_grader(limits=Limits(cell=4, question=4, submission=40, free_starts=4, starts=4))
+def test_helpers_that_kill_the_process_cost_nothing_within_the_free_sandboxes(make_grader, root, monkeypatch):
+    grader = make_grader(limits=Limits(cell=4, question=4, submission=40, charged_starts=0))
     taken = count_starts(grader, monkeypatch)
-    result = grader.grade(with_deadly_helpers(root, 3))
-    assert len(taken) == 4 and result.score == 5
+    result = grader.grade(with_deadly_helpers(root, 2))
+    assert len(taken) == 3 and result.score == 5
 
 
 def test_starts_of_sandboxes_are_free_then_charged_then_refused(monkeypatch):
@@ -195,26 +195,26 @@ def test_starts_of_sandboxes_are_free_then_charged_then_refused(monkeypatch):
     now = [100.0]
 
     class Supply:
-        limits = Limits(free_starts=2, starts=4)
+        limits = Limits(charged_starts=2)
 
         def take(self):
             now[0] += 5
             return SimpleNamespace(close=lambda: None)
 
-    monkeypatch.setattr(session, "Kernel", lambda sandbox: sandbox)
+    monkeypatch.setattr(session, "StudentProcess", lambda sandbox: sandbox)
     monkeypatch.setattr(session, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    slot = SandboxSlot(Supply(), 50)
+    slot = SandboxSlot(Supply(), 50, free_starts=2)
     left = []
     for turn in range(4):
-        each = slot.another() if turn == 2 else slot
+        each = slot.beside() if turn == 2 else slot
         assert each.fork() is not None
         each.discard()
         left.append(each.seconds_left)
-    assert left == [50, 50, 45, 0] and slot.fork() is slot.another().fork() is None
+    assert left == [50, 50, 45, 0] and slot.fork() is slot.beside().fork() is None
 
 
 def test_an_error_of_ours_costs_what_is_unanswered_alone(make_grader, root, monkeypatch):
-    """A kernel of the first question dies; no process can be had for the next one."""
+    """The process dies at the first question; no process can be had for the next one."""
     grader = make_grader()
     first, take = grader.supply.take(), []
 

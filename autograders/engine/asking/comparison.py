@@ -51,7 +51,7 @@ def raises(kind: type[Exception], call: Callable[..., Any], *args: Any, **kwargs
     try:
         call(*args, **kwargs)
     except StudentFault as fault:
-        if kind.__name__ in fault.kinds and not fault.ends_kernel:
+        if kind.__name__ in fault.kinds and not fault.ends_process:
             _noted()
             return
         raise
