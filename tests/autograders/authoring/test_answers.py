@@ -284,6 +284,11 @@ def test_wrong_answers_in_full_are_rewritten_as_edits_and_stay_the_same_programs
     assert rewrite_as_edits(notebook) == []
 
 
+def test_an_answer_that_is_no_python_stays_as_it_is(answers_of):
+    text = '# %% wrong="mean" name="a bracket is missing"\ndef mean(x):\n    total = sum(x\n    return total\n'
+    assert answers_of(text, of=rewrite_as_edits) == []
+
+
 def test_the_command_counts_rewrites_and_says_what_is_missing(answers_of, tmp_path, monkeypatch, capsys):
     answers_of(LOOP + '\n# %% wrong="mean" name="the sum"\ndef mean(x):\n    total = sum(x)\n    return total\n')
     monkeypatch.chdir(tmp_path)
