@@ -9,8 +9,7 @@ import torch
 
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import Verdict
-from course_lib import comparing
-from course_lib.comparing import CheckFailed
+from course_lib.checking import CheckFailed, comparing
 
 __all__ = ["close", "equal", "parts", "raises", "that", "unchanged"]
 

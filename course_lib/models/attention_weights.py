@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from course_lib.models.transformer_layer import TorchAttention
 
-__all__ = ["attention_maps"]
+__all__ = ["attention_weights"]
 
 
-def attention_maps(model: nn.Module, *inputs: Any) -> dict[str, Tensor]:
+def attention_weights(model: nn.Module, *inputs: Any) -> dict[str, Tensor]:
     """Run `model(*inputs)` once, without gradients and in evaluation mode, and keep the attention weights.
 
     Returns the weights float [N, heads, L, S] of every TorchAttention by its name in the model, in the order of the

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from course_lib.dot_names import name_dots
+from course_lib.explore.dot_names import name_dots
 
 
 def plot(points):

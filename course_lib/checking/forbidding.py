@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from course_lib.comparing import CheckFailed, message
+from course_lib.checking.comparing import CheckFailed, message
 
 __all__ = ["OPERATORS", "Forbid"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from course_lib import progress
-from course_lib.checking import CheckFailed
+from course_lib.checking.comparing import CheckFailed
 
 __all__ = ["check_answer", "chosen_letters", "score"]
 

@@ -1,11 +1,4 @@
-"""Visible checks: comparisons whose messages tell a student what to look at.
-
-    with checking.check("dense"):
-        checking.close(dense(x, w, b), [[1.0, 2.0]], "dense(x, w, b)", hint="Was the bias added?")
-
-A failed comparison shows what was returned, what was expected, where they first differ, and the hint, without
-a traceback through this file. An error inside the student's own code keeps its traceback.
-"""
+"""The visible checks, each a comparison or a rule for the code of one block."""
 
 from __future__ import annotations
 
@@ -16,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_lib import comparing, progress
-from course_lib.comparing import CheckFailed
-from course_lib.forbidding import Forbid
+from course_lib import progress
+from course_lib.checking import comparing
+from course_lib.checking.comparing import CheckFailed
+from course_lib.checking.forbidding import Forbid
 
-__all__ = ["CheckFailed", "check", "close", "equal", "raises", "that", "unchanged", "without"]
+__all__ = ["check", "close", "equal", "raises", "that", "unchanged", "without"]
 
 _passed_in_check = 0
 
