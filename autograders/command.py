@@ -141,8 +141,7 @@ def answers(
         wrong = sum(answer.kind == "wrong" for answer in found)
         edits = sum(answer.edit is not None for answer in found)
         typer.echo(f"{notebook.id}: {wrong} wrong answers, {edits} of them edits; {len(found) - wrong} right ones")
-        exercises = (cell.id for cell in notebook.text.of_kind("exercise"))
-        missing += [problem for exercise in exercises for problem in shortages(notebook, exercise, found)]
+        missing += shortages(notebook)
     for shortage in missing:
         typer.echo(shortage, err=True)
     if missing:

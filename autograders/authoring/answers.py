@@ -70,16 +70,18 @@ def read_answers(notebook: SourceNotebook) -> list[Answer]:
     return [found[cell.id][cell.name] for cell in cells]
 
 
-def shortages(notebook: SourceNotebook, exercise: str, answers: Iterable[Answer]) -> list[str]:
-    """Sentences: that an exercise has too few wrong answers, or no right one, among `answers`."""
-    kinds = [answer.kind for answer in answers if answer.id == exercise]
-    count, found = kinds.count("wrong"), []
-    if count < ENOUGH:
-        words = f"{count} wrong answer{'' if count == 1 else 's'}"
-        found.append(f"{exercise} has {words}; write three or more, mistakes that students make, in")
-    if "right" not in kinds:
-        found.append(f"{exercise} has no right answer; write one, differently from the solution, in")
-    return [f"{problem} {answers_path(notebook)}" for problem in found]
+def shortages(notebook: SourceNotebook) -> list[str]:
+    """A sentence for each exercise that has too few wrong answers, or no right one. Raises as `read_answers` does."""
+    path, answers = answers_path(notebook), read_answers(notebook)
+    found = []
+    for exercise in (cell.id for cell in notebook.text.of_kind("exercise")):
+        kinds = [answer.kind for answer in answers if answer.id == exercise]
+        if (count := kinds.count("wrong")) < ENOUGH:
+            words = f"{count} wrong answer{'' if count == 1 else 's'}"
+            found.append(f"{exercise} has {words}; write three or more, mistakes that students make, in {path}")
+        if "right" not in kinds:
+            found.append(f"{exercise} has no right answer; write one, differently from the solution, in {path}")
+    return found
 
 
 def answers_path(notebook: SourceNotebook) -> Path:

@@ -70,9 +70,14 @@ def problem_of(answer, error):
     return None
 
 
+@functools.cache
+def missing(name):
+    return shortages(NOTEBOOKS[name])
+
+
 @pytest.mark.parametrize(("name", "exercise"), EXERCISES)
 def test_an_exercise_has_three_wrong_answers_and_a_right_one(name, exercise):
-    problems = shortages(NOTEBOOKS[name], exercise, answers_to(name, exercise))
+    problems = [problem for problem in missing(name) if problem.startswith(f"{exercise} has ")]
     assert not problems, "\n".join(problems)
 
 

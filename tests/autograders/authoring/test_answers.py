@@ -238,13 +238,9 @@ def test_what_is_refused(refused, text, words):
     assert line >= 8
 
 
-def all_shortages(notebook):
-    return [problem for name in ("mean", "twice") for problem in shortages(notebook, name, read_answers(notebook))]
-
-
 def test_too_few_answers_are_named_with_the_file(answers_of):
     text = LOOP + '\n# %% wrong="mean" name="the sum"\ndef mean(x): return sum(x)\n'
-    one, two, three = answers_of(text, of=all_shortages)
+    one, two, three = answers_of(text, of=shortages)
     assert one.startswith("mean has 1 wrong answer; write three or more") and one.endswith("9a_means/answers.py")
     assert two.startswith("twice has 0 wrong answers; write three or more")
     assert three.startswith("twice has no right answer; write one")
@@ -255,7 +251,7 @@ def test_a_notebook_without_a_file_of_answers(tmp_path, answers_of):
     [notebook] = source_notebooks(tmp_path).values()
     (notebook.marking / "answers.py").unlink()
     assert read_answers(notebook) == [] and rewrite_as_edits(notebook) == []
-    assert len(all_shortages(notebook)) == 4
+    assert len(shortages(notebook)) == 4
 
 
 def test_wrong_answers_in_full_are_rewritten_as_edits_and_stay_the_same_programs(answers_of, tmp_path):
