@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from autograders.authoring.dry_run import Answered, Asked
 from autograders.authoring.refusals import refusals
-from autograders.dry_run import Answered, Asked
+from autograders.authoring.trial import Trial, released_stubs
 from autograders.engine.asking import comparison
 from autograders.engine.asking.inputs import Inputs
 from autograders.engine.asking.native_question import NativeKernel
@@ -21,7 +22,6 @@ from autograders.engine.asking.registry import questions_of
 from autograders.engine.asking.remote import Student
 from autograders.engine.isolation.inside import wire
 from autograders.engine.verdict import Verdict
-from autograders.question_trial import QuestionTrial, released_stubs
 from tests.autograders.engine.fixed_reply import FixedReply
 from tests.exercises import EXERCISES, NOTEBOOKS, answers_to
 
@@ -54,7 +54,7 @@ def untimed(monkeypatch):
 
 @functools.cache
 def trial(name):
-    return QuestionTrial(NOTEBOOKS[name])
+    return Trial(NOTEBOOKS[name])
 
 
 @functools.cache

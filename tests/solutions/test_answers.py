@@ -10,7 +10,7 @@ import pytest
 
 from autograders.authoring.answers import shortages, solution_of
 from autograders.authoring.rewrite import shortest_edit
-from autograders.trial import Trial
+from autograders.authoring.trial import Trial
 from course_lib.checking import CheckFailed
 from tests.exercises import EXERCISES, NOTEBOOKS, answers_to
 

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from autograders.authoring.answers import read_answers, shortages
+from autograders.authoring.course_maker import Parts, make_course
 from autograders.authoring.programs import same_program
 from autograders.authoring.rewrite import rewrite_as_edits
 from autograders.command import main
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 
-ROOT = Path(__file__).resolve().parents[3]
-SECTION = '''# ---
-# course:
-#   title: Means
-#   minutes: 5
-#   summary: One mean.
-# ---
-
-# %% exercise="mean"
+TEXT = '''# %% exercise="mean"
 def mean(x: list[float]) -> float:
     """The mean of some numbers."""
     ### BEGIN SOLUTION
@@ -57,15 +48,9 @@ def mean(x):
 def answers_of(tmp_path):
     """Reads the answers of a notebook whose file of answers is this text."""
 
-    for name in ("pyproject.toml", "course_lib"):  # what a course is known by
-        (tmp_path / name).symlink_to(ROOT / name)
-
     def read(text, of=read_answers):
-        (tmp_path / "solutions" / "lab9_means" / "9a_means").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "solutions" / "lab9_means" / "9a_means" / "01_mean.py").write_text(SECTION)
+        make_course(tmp_path, Parts("9a_means", "lab9_means", TEXT, answers=text))
         [notebook] = source_notebooks(tmp_path).values()
-        notebook.marking.mkdir(parents=True, exist_ok=True)
-        (notebook.marking / "answers.py").write_text(text)
         return of(notebook)
 
     return read
@@ -249,7 +234,6 @@ def test_too_few_answers_are_named_with_the_file(answers_of):
 def test_a_notebook_without_a_file_of_answers(tmp_path, answers_of):
     answers_of("")
     [notebook] = source_notebooks(tmp_path).values()
-    (notebook.marking / "answers.py").unlink()
     assert read_answers(notebook) == [] and rewrite_as_edits(notebook) == []
     assert len(shortages(notebook)) == 4
 
