@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib import cuda
 from course_lib.quantized import int8_matmul
 from course_lib.quantized.int8_matmul import op
+from tests.examples import examples
 from tests.quantized.int8_matmul.int8_matmul_oracle import Problem, assert_exact, problem
 
 GPU = pytest.param(
@@ -56,7 +57,7 @@ def test_exact_in_every_form(version, form, device):
     extreme=st.booleans(),
     form=st.sampled_from([{}, {"zeros": "aw", "bias": "int"}, {"out": "int8", "zeros": "a", "bias": "float"}]),
 )
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_exact_at_any_shape(version, device, m, n, k, per, extreme, form):
     p = problem(m, n, k, **{**form, "per": per}, extreme=extreme)
     assert_exact(int8_matmul(**p.call(device), version=version), p)

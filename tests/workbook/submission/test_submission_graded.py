@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from course_lib.errors import CourseError
 from course_lib.workbook.submission import gather
 from course_lib.workbook.submission_zip import destination, pack, write
+from tests.examples import MORE
 from tests.workbook.submission.copies import LAB, answered, edit, notebook_of
 
 
@@ -47,7 +48,7 @@ class TestAgainstGrading:
             assert taken.student == (name or LAB)
 
     @given(st.text(alphabet="abZ09_.@-é", min_size=1, max_size=12))
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60 * MORE)
     def test_an_accepted_name_is_the_one_that_is_graded(self, student, name):
         from autograders.engine.intake.take_in import read_submissions
 
