@@ -92,4 +92,4 @@ class _Reader:
 
 def _integer(digits: str) -> int | None:
     """Longer integers have no place in a notebook, and turning them into numbers takes quadratic time."""
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else None
+    return int(digits) if len(digits.removeprefix("-")) <= _LONGEST_INTEGER else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autograders.engine.intake.bounded_json import RefusedJson, parse_json
@@ -45,6 +45,7 @@ def test_any_json(cells, metadata, minor):
 
 
 @given(JSON)
+@example(-(10**17))  # eighteen digits and a sign
 def test_bounded_json_reads_what_the_standard_library_reads(value):
     assert parse_json(json.dumps(value), IntakeLimits()).value == value
 
