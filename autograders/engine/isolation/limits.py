@@ -19,8 +19,8 @@ class Limits:
     start, setup, cell    a sandbox's start; the locked set-up cell; one cell of the student's.
     question              all cases of one question; a question may set its own.
     submission            everything of one submission; what is unanswered by then earns nothing.
-    free_starts           sandboxes whose start is not the submission's time: one for each of the 66 exercises of lab 1,
-                          all dying, and the first.
+    free_starts           sandboxes whose start is not the submission's time: the first, and one for each honest answer
+                          that uses up the memory; kernels that die otherwise leave their sandbox to the next one.
     starts                sandboxes in all: what comes after the free ones is for submissions that die on purpose, and
                           this ends them where a start is too quick for `submission` to.
     reply                 bytes of one answer.

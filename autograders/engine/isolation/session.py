@@ -1,7 +1,8 @@
 """One student's notebook in a sandbox: its cells run once, questions follow, and a dead kernel is replaced.
 
 A cell that kills, hangs or floods its kernel is run once and left out when the kernel is made anew, so that it costs
-its own question and no other.
+its own question and no other. The next kernel is forked in the same sandbox, whose first process removes all that is
+left of the dead one before (`inside/zygote.py`): that takes a hundredth of the time of another sandbox.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ class _Starts:
 
 
 class SandboxSlot:
-    """The sandbox that a submission's notebooks share, one kernel each; a fresh one after a kernel has died.
+    """The sandbox that a submission's kernels share, one at a time; a fresh one where a kernel has spoilt it.
 
-    A start is free until `free_starts`, so that honest answers that die cost no time, and is charged from then on, so
-    that a submission which dies on purpose ends. After `starts` no time is left.
+    A start is free until `free_starts`, so that honest answers that use up the memory cost no time, and is charged from
+    then on, so that a submission which ends its sandboxes on purpose ends. After `starts` no time is left.
     """
 
     def __init__(self, supply: SandboxSupply, seconds: float, starts: _Starts | None = None) -> None:
@@ -77,6 +78,14 @@ class SandboxSlot:
                 return Kernel(self._sandbox)
             self.discard()
         raise Unanswerable("two sandboxes in a row ended before a kernel was forked")
+
+    def clear(self) -> None:
+        """After a kernel was lost: keep the sandbox if the next kernel finds nothing there of what this one did.
+
+        What an unsafe one left running would run on; a group that has once run out of memory would say so for ever.
+        """
+        if self._sandbox and (self._sandbox.unsafe or self._sandbox.ran_out_of_memory):
+            self.discard()
 
     def discard(self) -> None:
         if self._sandbox:
@@ -184,7 +193,7 @@ class Session:
                 run = kernel.execute(cell.source, cell.id)
             except StudentFault as fault:
                 kernel.close()
-                self.slot.discard()
+                self.slot.clear()
                 self._note_death(cell, fault)
                 return
             if cell.ours and run.verdict is not Verdict.RIGHT:
@@ -211,7 +220,7 @@ class Session:
 
     def _lose_kernel(self) -> None:
         self.close()
-        self.slot.discard()  # what the kernel left running goes with it
+        self.slot.clear()
 
     def _give_up(self) -> None:
         for cell in self.cells:
