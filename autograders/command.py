@@ -129,7 +129,7 @@ def _dry_run(root: Path, lab: str, seed: int) -> None:
 
 
 def _lab(root: Path, name: str) -> str:
-    return find_lab(name, sorted(path.name for path in (root / "solutions").glob("lab*") if path.is_dir()))
+    return find_lab(name, sorted({notebook.lab for notebook in source_notebooks(root).values()}))
 
 
 def _workspace(chosen: Path | None, root: Path) -> Path:

@@ -1,7 +1,7 @@
 """What a lab's hidden questions catch, for their authors: `course grade LAB --dry-run`.
 
-Puts every question to the solution, to the stub that students get, and to the answers staff keep in
-`autograders/answers/`. Trusted code only: everything runs in this process.
+Puts every question to the solution, to the stub that students get, and to the answers staff keep
+beside it. Trusted code only: everything runs in this process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograders.engine.asking.question import Question, questions_of
+from autograders.engine.asking.registry import questions_of
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
 from autograders.question_trial import QuestionTrial, released_stubs
 from autograders.trial import read_answers
@@ -138,12 +138,11 @@ def dry_run(root: Path, lab: str, seed: int = 0) -> DryRun:
     if not notebooks:
         known = sorted({notebook.lab for notebook in source_notebooks(root).values()})
         raise CourseError(f"there is no lab {lab!r}; there are {', '.join(known) or 'none'}")
-    questions = questions_of(lab)
-    return DryRun(lab, seed, tuple(asked for book in notebooks for asked in _asked(root, book, questions, seed)))
+    return DryRun(lab, seed, tuple(asked for book in notebooks for asked in _asked(root, book, seed)))
 
 
-def _asked(root: Path, notebook: SourceNotebook, questions: dict[str, Question], seed: int) -> Iterator[Asked]:
-    trial, answers = QuestionTrial(notebook), read_answers(root, notebook)
+def _asked(root: Path, notebook: SourceNotebook, seed: int) -> Iterator[Asked]:
+    trial, answers, questions = QuestionTrial(notebook), read_answers(root, notebook), questions_of(notebook)
     stubs = released_stubs(root, notebook) if trial.solutions.keys() & questions.keys() else {}
     for exercise, solution in trial.solutions.items():
         points = trial.points.get(exercise, 0.0)

@@ -25,6 +25,7 @@ from autograders.engine.repair.rebuild import rebuild
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.engine.verdict import NotebookResult, QuestionResult
+from course_lib.course_root import places
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 from course_lib.workbook.expand import CHECK_PREFIX
@@ -75,7 +76,9 @@ def _source(resources: dict[str, Any]) -> SourceNotebook:
     name, lab = resources["nbgrader"]["notebook"], resources["nbgrader"]["assignment"]
     source = source_notebooks(COURSE).get(name)
     if source is None or source.lab != lab:
-        raise CourseError(f"{lab}/{name} is no notebook of this course; its source would stand in solutions/{lab}")
+        raise CourseError(
+            f"{lab}/{name} is no notebook of this course; its text would stand in {places(COURSE).text / lab}"
+        )
     return source
 
 

@@ -22,6 +22,7 @@ from autograders.engine.intake.student_names import safe_name
 from autograders.exploits.notebook_file import handed_in
 from autograders.exploits.transplant import movable, moved
 from autograders.trial import read_answers
+from course_lib.course_root import places
 from course_lib.errors import CourseError
 from course_lib.workbook import SourceNotebook, source_notebooks
 from course_lib.workbook.percent import Cell
@@ -85,7 +86,7 @@ def make_class(folder: Path, count: int, seed: int, root: Path, lab: str) -> dic
     """
     notebooks = [source for source in source_notebooks(root).values() if source.lab == lab]
     if not notebooks:
-        raise CourseError(f"there is no lab {lab!r} in {root / 'solutions'}")
+        raise CourseError(f"there is no lab {lab!r} in {places(root).text}")
     draw = random.Random(f"{seed}/{lab}")
     maker = _Maker(root, notebooks, draw)
     people = [_Person.drawn(number, draw) for number in range(count)]

@@ -1,7 +1,7 @@
 """Tries answers against an exercise's visible check: the solution, wrong answers, other right ones.
 
-Trusted code only: everything runs in this process. `autograders/answers/LAB/NOTEBOOK.py` holds the answers, in percent
-cells `# %% wrong="EXERCISE" name="what is wrong"` and `# %% right="EXERCISE" name="how it differs"`.
+Trusted code only: everything runs in this process. `answers.py` of a notebook's marking folder holds the answers, in
+percent cells `# %% wrong="EXERCISE" name="what is wrong"` and `# %% right="EXERCISE" name="how it differs"`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Trial", "read_answers"]
 
 def read_answers(root: Path, notebook: SourceNotebook) -> list[Cell]:
     """The answers staff keep for one notebook, none if there is no file of them."""
-    path = root / "autograders" / "answers" / notebook.lab / f"{notebook.id}.py"
+    path = notebook.marking / "answers.py"
     return read_percent(path).of_kind("wrong", "right") if path.exists() else []
 
 

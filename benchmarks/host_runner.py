@@ -24,7 +24,7 @@ import torch
 from benchmarks.harness.machine import describe, device_slug
 from benchmarks.harness.result import RESULTS, save
 from course_lib import cuda, native
-from course_lib.cuda.host_kernel import workers
+from course_lib.cuda.runner.host_kernel import workers
 
 ELEMENTS = 1 << 22
 MATMUL = """

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from course_lib.command_line import run as run_line
-from course_lib.course_root import course_root
+from course_lib.course_root import course_root, places
 from course_lib.errors import CourseError
 
 __all__ = ["app", "main"]
@@ -90,7 +90,7 @@ def submit(
 def build(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if labs/ is not up to date.")] = False,
 ) -> None:
-    """Turn the text sources in solutions/ into the student notebooks in labs/."""
+    """Turn the text sources that authors write into the student notebooks in labs/."""
     from course_lib.workbook.build import build as build_labs
 
     report = build_labs(course_root(), check=check)
@@ -181,7 +181,7 @@ def bench(
 
 
 def _for_staff(name: str) -> None:
-    """A command that `autograders/` has: its own words, options and help."""
+    """A command of staff's own module, which has its own words, options and help."""
 
     @app.command(
         name, context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
@@ -191,9 +191,10 @@ def _for_staff(name: str) -> None:
         import subprocess
 
         root = course_root()
-        if not (root / "autograders" / "command.py").exists():
-            raise CourseError(f"`course {name}` is for teaching staff: it needs the folder autograders/ in {root}")
-        words = [sys.executable, "-m", "autograders.command", name, *context.args]
+        place = places(root)
+        if not place.commands or not place.marking.exists():
+            raise CourseError(f"`course {name}` is for teaching staff: it needs {place.marking}, which is not there")
+        words = [sys.executable, "-m", place.commands, name, *context.args]
         code = subprocess.run(words, cwd=root, check=False).returncode
         if code:
             raise typer.Exit(code)

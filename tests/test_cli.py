@@ -31,14 +31,14 @@ def course(*arguments, cwd=ROOT, **environment):
 
 def make_course(folder):
     """A course with nothing in it but one covered and one missing topic."""
-    for name in ("solutions/lab1_a", "course_lib", "labs"):
+    for name in ("solutions/lab1_a/1a_sums", "course_lib", "labs"):
         (folder / name).mkdir(parents=True)
-    (folder / "pyproject.toml").touch()
+    (folder / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
     shutil.copy(ROOT / "solutions" / "labs.csv", folder / "solutions")
     (folder / "solutions" / "syllabus.csv").write_text(
         "id,title,notebook,form,seed\nsums,Adding,1a_sums,experiment,0\nproducts,Multiplying,1b_products,exercise,0\n"
     )
-    (folder / "solutions" / "lab1_a" / "1a_sums.py").write_text(
+    (folder / "solutions" / "lab1_a" / "1a_sums" / "01_sums.py").write_text(
         "# ---\n# course:\n#   title: Sums\n#   minutes: 5\n#   summary: Adding.\n# ---\n\n"
         '# %% experiment="adding" topics="sums"\n1 + 1\n'
     )
@@ -90,17 +90,17 @@ def test_a_mistake_is_answered_in_one_line_with_code_2(tmp_path, arguments, word
 
 def test_a_faulty_source_is_a_mistake_too(tmp_path):
     root = make_course(tmp_path)
-    (root / "solutions/lab1_a/1a_sums.py").write_text("# %%\n1 + 1\n")
+    (root / "solutions/lab1_a/1a_sums/01_sums.py").write_text("# %%\n1 + 1\n")
     done = course("syllabus", cwd=root)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "1a_sums.py" in done.stderr
+    assert "1a_sums/01_sums.py" in done.stderr
 
 
 def test_build_problems_are_listed_and_fail(tmp_path):
     root = make_course(tmp_path)
     (root / "README.md").touch()
-    (root / "solutions/lab1_a/1a_sums.py").write_text(
-        (root / "solutions/lab1_a/1a_sums.py").read_text().replace('topics="sums"', 'topics="sumz"')
+    (root / "solutions/lab1_a/1a_sums/01_sums.py").write_text(
+        (root / "solutions/lab1_a/1a_sums/01_sums.py").read_text().replace('topics="sums"', 'topics="sumz"')
     )
     done = course("build", cwd=root)
     assert done.returncode == 1

@@ -17,6 +17,7 @@ from autograders.engine.records.writer import Writer
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings
 from autograders.engine.verdict import SubmissionResult
+from course_lib.course_root import places
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 
@@ -82,7 +83,7 @@ class ClassRun:
         lab = self.settings.lab
         names = [name for name, source in source_notebooks(self.settings.root).items() if source.lab == lab]
         if not names:
-            raise CourseError(f"there is no lab {lab!r} in {self.settings.root / 'solutions'}")
+            raise CourseError(f"there is no lab {lab!r} in {places(self.settings.root).text}")
         found = False
         for submission in read_submissions(self._place, lab, names):
             if self.student in (None, submission.student):

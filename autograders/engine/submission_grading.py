@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograders.engine.asking.question import questions_of
+from autograders.engine.asking.registry import questions_of
 from autograders.engine.isolation.limits import Limits
 from autograders.engine.isolation.session import SandboxSlot
 from autograders.engine.isolation.supply import SandboxSupply
@@ -41,9 +41,8 @@ class SubmissionGrader:
 
     def __init__(self, settings: GradingSettings) -> None:
         self.settings = settings
-        questions = questions_of(settings.lab)
         self.graders = {
-            name: NotebookGrader(source, questions, settings.limits)
+            name: NotebookGrader(source, questions_of(source), settings.limits)
             for name, source in source_notebooks(settings.root).items()
             if source.lab == settings.lab
         }

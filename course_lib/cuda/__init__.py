@@ -9,14 +9,22 @@ print(cuda.check(add, grid, block, (x, y, out, n)))    # out of bounds? a race? 
 
 from __future__ import annotations
 
-from course_lib.cuda.arguments import ArgumentError
-from course_lib.cuda.backends import use
-from course_lib.cuda.checking import check
-from course_lib.cuda.geometry import LaunchError
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from course_lib.cuda.calling.arguments import ArgumentError
+from course_lib.cuda.calling.backends import use
+from course_lib.cuda.calling.geometry import LaunchError
+from course_lib.cuda.gpu.nvrtc import NoNvrtc
+from course_lib.cuda.gpu.resources import Resources, inspect
 from course_lib.cuda.kernel import Kernel, compile
-from course_lib.cuda.nvrtc import NoNvrtc
-from course_lib.cuda.report import Finding, Report
-from course_lib.cuda.resources import Resources, inspect
+from course_lib.cuda.watching.report import Finding, Report
+from course_lib.cuda.watching.watched_run import check
+
+if TYPE_CHECKING:
+    from course_lib.cuda import kernel_checks
+    from course_lib.cuda.watching import access_picture, access_trace
 
 __all__ = [
     "ArgumentError",
@@ -26,8 +34,20 @@ __all__ = [
     "NoNvrtc",
     "Report",
     "Resources",
+    "access_picture",
+    "access_trace",
     "check",
     "compile",
     "inspect",
+    "kernel_checks",
     "use",
 ]
+
+# loaded when first used: they bring torch or drawing, which a kernel alone has no need of
+_LATER = {"access_picture": "watching.access_picture", "access_trace": "watching.access_trace"}
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LATER:
+        return importlib.import_module(f"{__name__}.{_LATER[name]}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it offers {', '.join(__all__)}")

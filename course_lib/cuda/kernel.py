@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from course_lib.cuda import backends
-from course_lib.cuda.arguments import Binder, Bound
-from course_lib.cuda.geometry import check_shared, triple
-from course_lib.cuda.host_kernel import HostKernel
-from course_lib.cuda.signature import Signature, parse
-from course_lib.cuda.source import Source, read_source
-from course_lib.cuda.transfer import on_host
+from course_lib.cuda.calling import backends
+from course_lib.cuda.calling.arguments import Binder, Bound
+from course_lib.cuda.calling.geometry import check_shared, triple
+from course_lib.cuda.calling.transfer import on_host
+from course_lib.cuda.reading.signature import Signature, parse
+from course_lib.cuda.reading.source import Source, read_source
+from course_lib.cuda.runner.host_kernel import HostKernel
 
 __all__ = ["Kernel", "compile"]
 
@@ -99,7 +99,7 @@ class Kernel:
     def gpu(self) -> Any:
         """The kernel compiled for this computer's GPU."""
         if self._gpu is None:
-            from course_lib.cuda.gpu_kernel import GpuKernel
+            from course_lib.cuda.gpu.gpu_kernel import GpuKernel
 
             self._gpu = GpuKernel(self.source, self.name, self.options)
         return self._gpu
@@ -130,7 +130,7 @@ class Kernel:
         setting = backends.current()
         with on_host(bound) as local:
             if setting.isolated:
-                from course_lib.cuda.isolated import run_isolated
+                from course_lib.cuda.runner.isolated import run_isolated
 
                 run_isolated(self, grid, block, local, shared_mem, setting.time_limit)
             else:

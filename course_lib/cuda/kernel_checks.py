@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from course_lib import checking, native
-from course_lib.cuda import backends
-from course_lib.cuda.checking import check
-from course_lib.cuda.geometry import LaunchError
-from course_lib.cuda.host_compile import build_program
+from course_lib.cuda.calling import backends
+from course_lib.cuda.calling.geometry import LaunchError
 from course_lib.cuda.kernel import Kernel
-from course_lib.cuda.signature import parse
-from course_lib.cuda.source import read_source
+from course_lib.cuda.reading.signature import parse
+from course_lib.cuda.reading.source import read_source
+from course_lib.cuda.runner.host_compile import build_program
+from course_lib.cuda.watching.watched_run import check
 
 __all__ = ["UnwrittenKernel", "apart", "compiled", "is_unwritten", "launch", "no_faults", "text"]
 

@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 
+from course_lib.course_root import places
 from course_lib.workbook.readme import readme_with_table
-from course_lib.workbook.refusals import refusals
+from course_lib.workbook.refusals import refusals, staff_refusals
 from course_lib.workbook.release import release, write_sources
 from course_lib.workbook.source import SourceNotebook, source_notebooks
 from course_lib.workbook.start_here import start_here
@@ -36,8 +37,7 @@ def build(root: Path, *, check: bool = False) -> BuildReport:
     With faults in the sources nothing is built. Raises CourseError for a file that cannot be read.
     """
     notebooks = source_notebooks(root)
-    topics = {topic.id for topic in read_syllabus(root)}
-    problems = refusals(notebooks.values(), topics, root / "course_lib")
+    problems = [*refusals(notebooks.values(), read_syllabus(root), root), *staff_refusals(root, notebooks.values())]
     if problems:
         return BuildReport(problems=problems)
     readme = readme_with_table(root, notebooks)
@@ -62,7 +62,7 @@ def _build_into(root: Path, notebooks: dict[str, SourceNotebook], sources: Path,
 
 
 def _replace_sources(sources: Path, destination: Path) -> None:
-    """Solution notebooks, kept where `autograders/nbgrader_config.py` looks for them."""
+    """Solution notebooks, kept where nbgrader's configuration for this course looks for them."""
     shutil.rmtree(destination, ignore_errors=True)
     shutil.copytree(sources, destination)
 
@@ -71,7 +71,7 @@ def _install(root: Path, built: Path) -> BuildReport:
     """Bring `labs/` to the built state, touching only files that change and losing none."""
     labs, report = root / "labs", BuildReport()
     wanted = _files(built)
-    report.problems += _orphans(wanted, _files(labs))
+    report.problems += _orphans(root, wanted, _files(labs))
     for file in sorted(wanted):
         if not _same(labs / file, built / file):
             _keep_old(root, labs / file)
@@ -96,15 +96,16 @@ def _differences(root: Path, built: Path) -> list[str]:
     missing = [f"labs/{file} is missing; run `course build`" for file in sorted(wanted - present)]
     stale = [
         f"labs/{file} is not what its source builds: it was edited by hand, or its source changed since the last "
-        "build; edit solutions/ only, then run `course build`"
+        f"build; edit {places(root).text.name}/ only, then run `course build`"
         for file in sorted(wanted & present)
         if not _same(labs / file, built / file)
     ]
-    return missing + _orphans(wanted, present) + stale
+    return missing + _orphans(root, wanted, present) + stale
 
 
-def _orphans(wanted: set[Path], present: set[Path]) -> list[str]:
-    return [f"labs/{file} has no source in solutions/; move or remove it" for file in sorted(present - wanted)]
+def _orphans(root: Path, wanted: set[Path], present: set[Path]) -> list[str]:
+    text = places(root).text.name
+    return [f"labs/{file} has no source in {text}/; move or remove it" for file in sorted(present - wanted)]
 
 
 def _stale_readme(root: Path, wanted: str) -> list[str]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_lib.workbook.markers import split_at_solution
 from course_lib.workbook.percent import Cell
-
-if TYPE_CHECKING:
-    from course_lib.workbook.source import SourceNotebook
+from course_lib.workbook.source import SourceNotebook
 
 __all__ = ["CHECK_PREFIX", "SKIPPED_TAG", "expand"]
 

@@ -8,16 +8,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from course_lib.errors import CourseError
 
-__all__ = ["Cell", "PercentFile", "read_percent"]
+__all__ = ["Cell", "PercentFile", "read_percent", "read_sections"]
 
 KIND_KEYS = ("exercise", "check", "experiment", "question", "quiz", "demo", "wrong", "right")
 KNOWN_KEYS = frozenset({*KIND_KEYS, "points", "topics", "tags", "name"})
+_CELL_HEADER = re.compile(r"#\s*%%+(\s|$)")
 _EDITOR_NOISE = frozenset({"lines_to_next_cell", "lines_to_end_of_cell_marker"})
 
 
@@ -28,6 +31,7 @@ class Cell:
     kind  "text", "code", "parameters", "setup", or the key that names its role: "exercise", "check", "experiment",
         "question", "quiz", "demo"; in files of answers "wrong" and "right".
     id    the value of that key; empty for the first four kinds.
+    path, line  the file it stands in, and its header's line there.
     """
 
     kind: str
@@ -38,11 +42,13 @@ class Cell:
     points: float | None = None
     name: str = ""
     unknown_keys: tuple[str, ...] = ()
+    path: Path = field(default=Path(), compare=False)
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
 class PercentFile:
-    """The cells of one file and the `course:` entries of its header."""
+    """The cells of one file, or of a folder's files joined, and the `course:` entries of its header."""
 
     path: Path
     cells: tuple[Cell, ...]
@@ -57,11 +63,29 @@ def read_percent(path: Path) -> PercentFile:
     import jupytext
 
     try:
-        cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
+        text = path.read_text(encoding="utf-8")
+        cells = jupytext.reads(text, fmt="py:percent").cells
         header = _header(cells[0].source) if cells and cells[0].cell_type == "raw" else {}
     except Exception as error:  # jupytext and yaml have no common class of errors
         raise CourseError(f"{path} cannot be read as a percent file: {error}") from error
-    return PercentFile(path, tuple(_cell(path, raw) for raw in cells if raw.cell_type != "raw"), header)
+    cells = [raw for raw in cells if raw.cell_type != "raw"]
+    lines = _header_lines(text, len(cells))
+    return PercentFile(path, tuple(_cell(path, raw, line) for raw, line in zip(cells, lines, strict=True)), header)
+
+
+def read_sections(folder: Path, files: Sequence[Path]) -> PercentFile:
+    """The percent files of one folder, joined. Raises CourseError if another than the first has a header."""
+    parts = [read_percent(file) for file in files]
+    for part in parts[1:]:
+        if part.header:
+            raise CourseError(f"{part.path} has a header; the first section, {files[0].name}, holds the notebook's")
+    return PercentFile(folder, tuple(cell for part in parts for cell in part.cells), parts[0].header)
+
+
+def _header_lines(text: str, count: int) -> list[int]:
+    """The line of each cell's header; 0 where lines and cells cannot be told to agree, as with %% inside a text."""
+    lines = [number for number, line in enumerate(text.splitlines(), start=1) if _CELL_HEADER.match(line)]
+    return lines if len(lines) == count else [0] * count
 
 
 def _header(front_matter: str) -> dict[str, Any]:
@@ -71,7 +95,7 @@ def _header(front_matter: str) -> dict[str, Any]:
     return dict(yaml.safe_load(front_matter.strip().strip("-"))["course"])
 
 
-def _cell(path: Path, raw: Any) -> Cell:
+def _cell(path: Path, raw: Any, line: int) -> Cell:
     keys = {key: value for key, value in raw.metadata.items() if key not in _EDITOR_NOISE}
     tags = keys.get("tags", [])
     kind, identifier = _kind(path, keys, tags, raw.cell_type)
@@ -84,6 +108,8 @@ def _cell(path: Path, raw: Any) -> Cell:
         points=_points(path, identifier, keys.get("points")),
         name=str(keys.get("name", "")),
         unknown_keys=tuple(sorted(keys.keys() - KNOWN_KEYS)),
+        path=path,
+        line=line,
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads the keys of quizzes, which stand outside the notebooks in `autograders/quizzes/LAB/NOTEBOOK.toml`.
+"""Reads the keys of quizzes, which stand outside the notebooks: a file `quiz.toml` for each, among what marks it.
 
 [cnn_words]
 a = { true = true, reason = "one sentence that feedback shows" }

@@ -3,62 +3,101 @@
 from __future__ import annotations
 
 import ast
+import pkgutil
 import re
-from collections import Counter
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from course_lib.course_root import places
+from course_lib.errors import CourseError
 from course_lib.workbook.library_answers import answers_in_library
 from course_lib.workbook.markers import has_solution, marker_fault
 from course_lib.workbook.percent import Cell
 from course_lib.workbook.source import SourceNotebook
+from course_lib.workbook.syllabus import Topic
 
-__all__ = ["refusals"]
+__all__ = ["refusals", "staff_refusals"]
+
+Fault = tuple[Cell | Path, str]  # where, and what
 
 _WITH_SOLUTION = ("exercise", "question", "quiz")
 _WITH_POINTS = ("check", "question", "quiz")
+_SECTION = re.compile(r"\d\d_[a-z0-9_]+\.py")
 _NAMED = ("exercise", "experiment", "question", "quiz", "demo")
 
 
-def refusals(notebooks: Iterable[SourceNotebook], topics: set[str], library: Path) -> list[str]:
-    """One line for each fault, empty when everything may be built.
+def refusals(notebooks: Iterable[SourceNotebook], topics: Iterable[Topic], root: Path) -> list[str]:
+    """One line for each fault, `FILE:LINE: what`, empty when everything may be built.
 
-    topics   ids of syllabus.csv
-    library  the folder students get, which may hold no answer
+    topics  the syllabus.
+    root    the course's folder; its course_lib is what students get, which may hold no answer.
     """
-    notebooks = list(notebooks)
-    faults = [
-        f"{notebook.path.name}: {fault}" for notebook in notebooks for fault in _faults(notebook, topics, library)
-    ]
-    return faults + list(_repeated(notebooks))
+    notebooks, topics = list(notebooks), list(topics)
+    planned, known, library = {topic.notebook for topic in topics}, {topic.id for topic in topics}, root / "course_lib"
+    faults = [fault for notebook in notebooks for fault in _notebook_faults(notebook, planned)]
+    faults += [(cell, fault) for notebook in notebooks for cell, fault in _faults(notebook, known, library)]
+    return [f"{_place(at, root)}: {fault}" for at, fault in [*faults, *_repeated(notebooks, root)]]
 
 
-def _faults(notebook: SourceNotebook, topics: set[str], library: Path) -> Iterator[str]:
-    yield from _unmatched(notebook)
+def staff_refusals(root: Path, notebooks: Iterable[SourceNotebook]) -> list[str]:
+    """What the staff of the course at `root` refuse beside, such as an exercise without a hidden question."""
+    reference = places(root).refusals
+    if not reference:
+        return []
+    if str(root) not in sys.path:  # what staff have is not installed
+        sys.path.append(str(root))
+    try:
+        refuse = pkgutil.resolve_name(reference)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise CourseError(f"{root / 'pyproject.toml'}: refusals = {reference!r} cannot be loaded: {error}") from error
+    return list(refuse(notebooks))
+
+
+def _place(at: Cell | Path, root: Path) -> str:
+    path = at.path if isinstance(at, Cell) else at
+    name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    return f"{name}:{at.line}" if isinstance(at, Cell) and at.line else name
+
+
+def _notebook_faults(notebook: SourceNotebook, planned: set[str]) -> Iterator[Fault]:
+    if notebook.id not in planned:
+        yield notebook.folder, f"no row of syllabus.csv is for the notebook {notebook.id!r}, so no table would name it"
+    for path in sorted({cell.path for cell in notebook.cells}):
+        if not _SECTION.fullmatch(path.name):
+            yield path, "a section's name is two digits and words, such as 03_pooling.py: names give the order"
     for kind in ("parameters", "setup"):
-        count = len(notebook.text.of_kind(kind))
-        if count != 1:
-            yield f'has {count} cells tagged "{kind}"; it needs one'
+        cells = notebook.text.of_kind(kind)
+        if len(cells) != 1:
+            yield notebook.folder, f'has {len(cells)} cells tagged "{kind}"; it needs one'
+        elif cells[0].path != notebook.cells[0].path:
+            yield cells[0], f"the {kind} cell belongs into the first section"
+
+
+def _faults(notebook: SourceNotebook, topics: set[str], library: Path) -> Iterator[Fault]:
+    yield from _unmatched(notebook)
     for cell in notebook.cells:
-        yield from _cell_faults(cell, topics)
+        for fault in _cell_faults(cell, topics):
+            yield cell, fault
         if cell.kind == "exercise" and not marker_fault(cell.source):
             for place in answers_in_library(cell.source, library):
-                yield f"the answer of exercise {cell.id!r} also stands in {place}"
+                yield cell, f"the answer of exercise {cell.id!r} also stands in {place}"
 
 
-def _unmatched(notebook: SourceNotebook) -> Iterator[str]:
-    exercises = {cell.id for cell in notebook.text.of_kind("exercise")}
-    checks = {cell.id for cell in notebook.text.of_kind("check")}
-    for identifier in sorted(exercises - checks):
-        yield f'exercise {identifier!r} has no check; add a cell  # %% check="{identifier}" points=...'
-    for identifier in sorted(checks - exercises):
-        yield f"check {identifier!r} checks no exercise of this notebook"
-    for cell in notebook.text.of_kind("quiz"):
+def _unmatched(notebook: SourceNotebook) -> Iterator[Fault]:
+    exercises = {cell.id: cell for cell in notebook.text.of_kind("exercise")}
+    checks = {cell.id: cell for cell in notebook.text.of_kind("check")}
+    for identifier in sorted(exercises.keys() - checks.keys()):
+        words = f'exercise {identifier!r} has no check; add a cell  # %% check="{identifier}" points=...'
+        yield exercises[identifier], words
+    for identifier in sorted(checks.keys() - exercises.keys()):
+        yield checks[identifier], f"check {identifier!r} checks no exercise of this notebook"
+    quizzes = {cell.id: cell for cell in notebook.text.of_kind("quiz")}
+    for cell in quizzes.values():
         if not notebook.quizzes.get(cell.id):
-            yield f"quiz {cell.id!r} has no key in autograders/quizzes/{notebook.lab}/{notebook.id}.toml"
-    quizzes = {cell.id for cell in notebook.text.of_kind("quiz")}
-    for identifier in sorted(notebook.quizzes.keys() - quizzes):
-        yield f"autograders/quizzes/{notebook.lab}/{notebook.id}.toml has a key for {identifier!r}, no quiz here"
+            yield cell, f"quiz {cell.id!r} has no key in {notebook.quiz_key}"
+    for identifier in sorted(notebook.quizzes.keys() - quizzes.keys()):
+        yield notebook.quiz_key, f"there is a key for {identifier!r}, which is no quiz of this notebook"
 
 
 def _cell_faults(cell: Cell, topics: set[str]) -> Iterator[str]:
@@ -101,15 +140,16 @@ def _prints_to_stderr(source: str) -> bool:
     )
 
 
-def _repeated(notebooks: list[SourceNotebook]) -> Iterator[str]:
-    places: dict[str, list[str]] = {}
+def _repeated(notebooks: list[SourceNotebook], root: Path) -> Iterator[Fault]:
+    found: dict[str, list[Cell]] = {}
     for notebook in notebooks:
         for cell in notebook.cells:
             if cell.kind in (*_NAMED, "check"):
-                places.setdefault(_unique_name(cell), []).append(notebook.path.name)
-    for name, files in places.items():
-        if len(files) > 1:
-            yield f"{name!r} stands {len(files)} times, in {', '.join(Counter(files))}; ids are unique over the course"
+                found.setdefault(_unique_name(cell), []).append(cell)
+    for name, cells in found.items():
+        if len(cells) > 1:
+            others = ", ".join(_place(cell, root) for cell in cells[1:])
+            yield cells[0], f"{name!r} stands {len(cells)} times, also in {others}; ids are unique over the course"
 
 
 def _unique_name(cell: Cell) -> str:

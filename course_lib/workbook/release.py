@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import nbformat
 
 from course_lib.errors import CourseError
+from course_lib.workbook.expand import expand
 from course_lib.workbook.nbgrader_settings import nbgrader_settings
 from course_lib.workbook.source import SourceNotebook
 
@@ -21,8 +22,9 @@ def write_sources(notebooks: Iterable[SourceNotebook], folder: Path) -> None:
     for source in notebooks:
         path = folder / source.lab / f"{source.id}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.validate(source.notebook)
-        nbformat.write(source.notebook, path)
+        notebook = expand(source)
+        nbformat.validate(notebook)
+        nbformat.write(notebook, path)
 
 
 def release(sources: Path, labs: Iterable[str], destination: Path) -> None:

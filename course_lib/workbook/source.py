@@ -1,38 +1,47 @@
-"""The course's notebooks as their authors wrote them: every `solutions/labN_*/Nx_*.py`."""
+"""The course's notebooks as their authors wrote them: a folder each, LAB/NOTEBOOK/, of percent files, one a section."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from course_lib.course_root import places
 from course_lib.errors import CourseError
-from course_lib.workbook.percent import Cell, PercentFile, read_percent
+from course_lib.workbook.percent import Cell, PercentFile, read_sections
 from course_lib.workbook.quizzes import Statement, read_quizzes
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 __all__ = ["SourceNotebook", "source_notebooks"]
 
 
 @dataclass(frozen=True)
 class SourceNotebook:
-    """One notebook's text source with the quiz keys that staff keep for it.
+    """One notebook's text, and the folder of what marks it; files are read when they are first asked for.
 
-    id    file name without its ending, such as "1a_neural_networks".
-    lab   folder name, such as "lab1_cnn_basics".
+    id       folder name, such as "1a_neural_networks".
+    lab      name of the folder that holds it, such as "lab1_cnn_basics".
+    folder   holds the sections, joined in the order of their names; the first one starts with the header.
+    marking  holds the quiz key, and all else by which staff mark this notebook.
     """
 
     id: str
     lab: str
-    text: PercentFile
-    quizzes: dict[str, tuple[Statement, ...]]
+    folder: Path
+    marking: Path
+
+    @cached_property
+    def text(self) -> PercentFile:
+        """Raises CourseError for a file that cannot be read, or an incomplete header."""
+        return _read(self.folder, tuple((path.name, path.stat().st_mtime_ns) for path in _sections(self.folder)))
+
+    @cached_property
+    def quizzes(self) -> dict[str, tuple[Statement, ...]]:
+        """Quiz id -> its statements. Raises CourseError for a key that cannot be read."""
+        return read_quizzes(self.quiz_key)
 
     @property
-    def path(self) -> Path:
-        return self.text.path
+    def quiz_key(self) -> Path:
+        return self.marking / "quiz.toml"
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -50,35 +59,31 @@ class SourceNotebook:
     def minutes(self) -> int:
         return int(self.text.header["minutes"])
 
-    @cached_property
-    def notebook(self) -> NotebookNode:
-        """The solution notebook with full nbgrader metadata: what nbgrader calls the source version."""
-        from course_lib.workbook.expand import expand
-
-        return expand(self)
-
 
 def source_notebooks(root: Path) -> dict[str, SourceNotebook]:
-    """Every notebook below `root/solutions`, by id, in teaching order. Raises CourseError for an unreadable one."""
-    paths = sorted((root / "solutions").glob("lab*/*.py"))
-    return {path.stem: _read_again(root, path) for path in paths}
+    """Every notebook of the course at `root`, by id, in teaching order; none is read yet.
+
+    Raises CourseError for a file where a notebook's folder should be.
+    """
+    place = places(root)
+    for stray in sorted(place.text.glob("lab*/*.py")):
+        raise CourseError(f"{stray} is a file; a notebook is a folder of sections, such as {stray.stem}/01_start.py")
+    folders = sorted(path for path in place.text.glob("lab*/*") if path.is_dir() and _sections(path))
+    return {
+        path.name: SourceNotebook(path.name, path.parent.name, path, place.marking / path.parent.name / path.name)
+        for path in folders
+    }
 
 
-def _read_again(root: Path, path: Path) -> SourceNotebook:
-    """jupytext takes a second for a notebook, so a file is read once until it, or its quiz keys, change."""
-    keys = _quiz_keys(root, path)
-    versions = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in (path, keys))
-    return _read(root, path, versions)
+def _sections(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.py"))
 
 
-def _quiz_keys(root: Path, path: Path) -> Path:
-    return root / "autograders" / "quizzes" / path.parent.name / f"{path.stem}.toml"
-
-
-@cache
-def _read(root: Path, path: Path, versions: tuple[int, ...]) -> SourceNotebook:
-    text = read_percent(path)
+@lru_cache(maxsize=256)
+def _read(folder: Path, versions: tuple[tuple[str, int], ...]) -> PercentFile:
+    """jupytext takes a tenth of a second and more for a notebook, so files are read once until one changes."""
+    text = read_sections(folder, [folder / name for name, _ in versions])
     missing = [entry for entry in ("title", "summary", "minutes") if entry not in text.header]
     if missing:
-        raise CourseError(f"{path} has no {' and no '.join(missing)} under `course:` in its header")
-    return SourceNotebook(path.stem, path.parent.name, text, read_quizzes(_quiz_keys(root, path)))
+        raise CourseError(f"{folder / versions[0][0]} has no {' and no '.join(missing)} under `course:` in its header")
+    return text

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from course_lib.course_root import places
 from course_lib.errors import CourseError
 from course_lib.progress.outline import LabOutline, NotebookOutline, Task, as_metadata
 from course_lib.workbook.expand import notebook_metadata
@@ -32,8 +33,8 @@ class Lab:
 
 
 def start_here(root: Path, notebooks: dict[str, SourceNotebook]) -> nbformat.NotebookNode:
-    """Build the notebook from `solutions/start_here.py`, its placeholder filled with the table."""
-    text = read_percent(root / "solutions" / "start_here.py")
+    """Build the notebook from `start_here.py` beside the notebooks' text, its placeholder filled with the table."""
+    text = read_percent(places(root).text / "start_here.py")
     if not any(_PLACE_OF_TABLE in cell.source for cell in text.cells):
         raise CourseError(f"{text.path} has no line {_PLACE_OF_TABLE}, where the table of labs belongs")
     table = lab_table(root, notebooks)
@@ -73,8 +74,8 @@ def lab_table(root: Path, notebooks: dict[str, SourceNotebook], *, link_base: st
 
 
 def read_labs(root: Path) -> list[Lab]:
-    """The rows of `root/solutions/labs.csv`."""
-    with (root / "solutions" / "labs.csv").open(newline="", encoding="utf-8") as file:
+    """The rows of `labs.csv`, beside the notebooks' text."""
+    with (places(root).text / "labs.csv").open(newline="", encoding="utf-8") as file:
         return [Lab(int(row["number"]), row["lab"], row["title"], row["goal"]) for row in csv.DictReader(file)]
 
 

@@ -1,4 +1,4 @@
-"""What the course must teach (`solutions/syllabus.csv`) against what its notebooks' cells name."""
+"""What the course must teach (`syllabus.csv` beside their text) against what its notebooks' cells name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.course_root import places
 from course_lib.errors import CourseError
 from course_lib.workbook.source import SourceNotebook, source_notebooks
 
@@ -44,8 +45,8 @@ class TopicCoverage:
 
 
 def read_syllabus(root: Path) -> list[Topic]:
-    """The rows of `root/solutions/syllabus.csv`. Raises CourseError for a bad row."""
-    path = root / "solutions" / "syllabus.csv"
+    """The rows of the syllabus of the course at `root`. Raises CourseError for a bad row."""
+    path = places(root).text / "syllabus.csv"
     if not path.exists():
         raise CourseError(f"{path} is missing; it lists the topics the course teaches")
     with path.open(newline="", encoding="utf-8") as file:

@@ -78,7 +78,9 @@ def test_the_solution_keeps_full_marks(grader):
 PATCHES = """
 import types
 from course_lib import cuda
-from course_lib.cuda import access_trace, isolated, kernel_checks
+from course_lib.cuda.watching import access_trace
+from course_lib.cuda.runner import isolated
+from course_lib.cuda import kernel_checks
 clean = types.SimpleNamespace(ok=True, findings=(), message="", kinds=lambda: set())
 cuda.check = kernel_checks.check = lambda *args, **kwargs: clean
 isolated.run_isolated = lambda *args, **kwargs: None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import types
 from pathlib import Path
 
 import nbformat
@@ -11,8 +10,6 @@ import pytest
 from rich.console import Console
 
 from autograders.dry_run import dry_run
-from autograders.engine.asking.comparison import close, that
-from autograders.engine.asking.question import question
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 
@@ -65,6 +62,12 @@ def double(x):
 STUB = 'def {name}(x):\n    raise NotImplementedError("your answer")'
 
 
+IMPORTS = """\
+from autograders.engine.asking.comparison import close, that
+from autograders.engine.asking.question import question
+
+"""
+SOUND = """\
 @question("double")
 def sound(student, reference, rng, case):
     large, negative = rng.integer(5, 9), rng.integer(-9, -5)
@@ -72,30 +75,37 @@ def sound(student, reference, rng, case):
         close(student.double(large), 2 * large)
     with case("a negative number"):
         close(student.double(negative), 2 * negative)
-
-
+"""
+WEAK = """\
 @question("double")
 def weak(student, reference, rng, case):
     with case("the one example of the notebook"):
         close(student.double(2), 4)
     with case("an answer of some kind"):
         that(student.double(1) is not None, "Return something.")
-
-
+"""
+GREEDY = """\
 @question("double")
 def greedy(student, reference, rng, case):
     with case("more than was promised"):
         close(student.double(3.0), 6.5)
     with case("nothing compared"):
         student.double(1)
+"""
+STRICT = """\
+@question("double")
+def strict(student, reference, rng, case):
+    with case("more than was promised"):
+        close(student.double(3.0), 6.5)
+"""
 
 
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
-    (tmp_path / "solutions" / LAB).mkdir(parents=True)
-    (tmp_path / "solutions" / LAB / "9a_planted.py").write_text(SOURCE, encoding="utf-8")
-    (tmp_path / "autograders" / "answers" / LAB).mkdir(parents=True)
-    (tmp_path / "autograders" / "answers" / LAB / "9a_planted.py").write_text(ANSWERS, encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
+    for tree, name, text in (("solutions", "01_planted.py", SOURCE), ("autograders", "answers.py", ANSWERS)):
+        (tmp_path / tree / LAB / "9a_planted").mkdir(parents=True)
+        (tmp_path / tree / LAB / "9a_planted" / name).write_text(text, encoding="utf-8")
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(STUB.format(name=name), id=name) for name in ("double", "root")]
     (tmp_path / "labs" / LAB).mkdir(parents=True)
@@ -104,13 +114,12 @@ def course(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ask_with(monkeypatch):
-    """Makes a question the lab's only one."""
+def ask_with(course):
+    """Makes a question the notebook's only one."""
 
-    def plant(*questions):
-        module = types.ModuleType(f"autograders.{LAB}")
-        module.QUESTIONS = questions
-        monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
+    def plant(question):
+        folder = course / "autograders" / LAB / "9a_planted"
+        (folder / "questions.py").write_text(IMPORTS + question, encoding="utf-8")
 
     return plant
 
@@ -126,7 +135,7 @@ def printed(run, width=160):
 
 
 def test_a_sound_question(course, ask_with):
-    ask_with(sound)
+    ask_with(SOUND)
     run = dry_run(course, LAB)
     asked = of_double(run)
     assert asked.problems == []
@@ -137,12 +146,12 @@ def test_a_sound_question(course, ask_with):
 
 
 def test_an_exercise_without_a_question_is_a_problem(course, ask_with):
-    ask_with(sound)
+    ask_with(SOUND)
     assert dry_run(course, LAB).problems == ["9a_planted, root: It has no hidden question."]
 
 
 def test_a_weak_question(course, ask_with):
-    ask_with(weak)
+    ask_with(WEAK)
     assert of_double(dry_run(course, LAB)).problems == [
         'The wrong answer "squares [as text]" is not caught.',
         'No wrong answer ever fails the case "an answer of some kind".',
@@ -150,17 +159,12 @@ def test_a_weak_question(course, ask_with):
 
 
 def test_a_question_that_asks_too_much_and_one_that_compares_nothing(course, ask_with):
-    ask_with(greedy)
+    ask_with(GREEDY)
     problems = of_double(dry_run(course, LAB)).problems
     assert any("fails on the solution" in problem and "compared nothing" in problem for problem in problems)
     assert any("fails on the right answer" in problem for problem in problems)
 
-    @question("double")
-    def strict(student, reference, rng, case):
-        with case("more than was promised"):
-            close(student.double(3.0), 6.5)
-
-    ask_with(strict)
+    ask_with(STRICT)
     problems = of_double(dry_run(course, LAB)).problems
     assert 'The solution loses marks in "more than was promised".' in problems
     assert 'The right answer "adds" loses marks in "more than was promised".' in problems
@@ -171,12 +175,12 @@ def test_a_stub_that_scores_is_a_problem(course, ask_with):
     notebook = nbformat.read(path, 4)
     notebook.cells[0].source = "def double(x):\n    return 2 * x if x > 0 else None"
     nbformat.write(notebook, path)
-    ask_with(sound)
+    ask_with(SOUND)
     assert "The stub gets 50% of the points." in of_double(dry_run(course, LAB)).problems
 
 
 def test_the_table_names_answers_scores_and_problems(course, ask_with):
-    ask_with(weak)
+    ask_with(WEAK)
     text = printed(dry_run(course, LAB, seed=3))
     for words in ("9a_planted", "double", "squares [as text]", "not caught", "the one example of the notebook", "100%"):
         assert words in text
@@ -185,14 +189,14 @@ def test_the_table_names_answers_scores_and_problems(course, ask_with):
 
 
 def test_a_run_without_problems_says_so(course, ask_with):
-    path = course / "solutions" / LAB / "9a_planted.py"
+    path = course / "solutions" / LAB / "9a_planted" / "01_planted.py"
     path.write_text(SOURCE[: SOURCE.index('# %% exercise="root"')], encoding="utf-8")
-    ask_with(sound)
+    ask_with(SOUND)
     assert "No problems." in printed(dry_run(course, LAB))
 
 
 def test_unknown_lab_and_unbuilt_labs(course, ask_with):
-    ask_with(sound)
+    ask_with(SOUND)
     with pytest.raises(CourseError, match="there is no lab 'lab0'; there are lab9_planted"):
         dry_run(course, "lab0")
     (course / "labs" / LAB / "9a_planted.ipynb").unlink()
@@ -201,8 +205,8 @@ def test_unknown_lab_and_unbuilt_labs(course, ask_with):
 
 
 def test_answers_that_cannot_run_are_reported_by_name(course, ask_with):
-    ask_with(sound)
-    path = course / "autograders" / "answers" / LAB / "9a_planted.py"
+    ask_with(SOUND)
+    path = course / "autograders" / LAB / "9a_planted" / "answers.py"
     path.write_text('# %% wrong="double" name="broken"\ndouble = undefined', encoding="utf-8")
     with pytest.raises(CourseError, match="broken"):
         dry_run(course, LAB)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from autograders.engine.asking.question import question
+from autograders.engine.asking.registry import questions_of
 from autograders.engine.isolation import session
 from autograders.engine.isolation.caps import CgroupV1, CgroupV2, best_caps
 from autograders.engine.isolation.limits import MB, Limits
@@ -15,6 +16,7 @@ from autograders.engine.isolation.session import TIME_IS_UP, SandboxSlot
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.engine.verdict import Verdict
+from course_lib.workbook import source_notebooks
 from tests.autograders import tiny_course
 from tests.autograders.engine.bench import Bench
 from tests.autograders.engine.needs import needs_sandbox
@@ -33,15 +35,13 @@ def root(tmp_path_factory):
     return root
 
 
-def questions():
-    """The tiny course's questions: its module is not this process's `autograders.lab9_tiny`."""
-    space: dict = {}
-    exec(tiny_course.QUESTIONS, space)
-    return {entry.exercise: entry for entry in space["QUESTIONS"]}
+@pytest.fixture(scope="module")
+def questions(root):
+    return questions_of(source_notebooks(root)[NOTEBOOK])
 
 
 @pytest.fixture(scope="module")
-def shared(root):
+def bench(root):
     grader = SubmissionGrader(GradingSettings(root, LAB, limits=LIMITS))
     with grader:
         bench = Bench(grader)
@@ -50,10 +50,9 @@ def shared(root):
 
 
 @pytest.fixture
-def bench(shared, monkeypatch):
-    """A grader that asks the tiny course's questions. What a test sets on it goes with the test."""
-    monkeypatch.setattr(shared.grader.graders[NOTEBOOK], "questions", questions())
-    return shared
+def ask(bench, monkeypatch):
+    """ask(questions): other hidden questions for this test."""
+    return lambda questions: monkeypatch.setattr(bench.grader.graders[NOTEBOOK], "questions", questions)
 
 
 @pytest.fixture
@@ -144,7 +143,7 @@ def test_a_helper_in_a_cell_of_its_own_is_taken_along(bench, root):
 def test_a_setup_of_ours_that_fails_is_a_fault_and_no_mark(bench, root, tmp_path, taken):
     broken = tmp_path / "broken"
     shutil.copytree(root, broken, symlinks=True)
-    source = broken / "solutions" / LAB / f"{NOTEBOOK}.py"
+    source = broken / "solutions" / LAB / NOTEBOOK / "01_sums.py"
     source.write_text(source.read_text().replace("import math", "import a_module_that_is_not_there"))
     grader = SubmissionGrader(GradingSettings(broken, LAB, limits=LIMITS))
     grader.supply = bench.grader.supply
@@ -154,20 +153,20 @@ def test_a_setup_of_ours_that_fails_is_a_fault_and_no_mark(bench, root, tmp_path
     assert len(taken) == 2  # the notebook once more in a fresh one
 
 
-def test_a_broken_question_is_a_fault_and_the_next_one_counts(bench, root):
+def test_a_broken_question_is_a_fault_and_the_next_one_counts(bench, root, questions, ask):
     @question("double")
     def double(student, reference, rng, case):
         with case("broken"):
             undefined  # noqa: B018, F821
 
-    bench.grader.graders[NOTEBOOK].questions = {**questions(), "double": double}
+    ask({**questions, "double": double})
     found, result = grade(bench, root, None)
     assert found["double"].is_fault and found["double"].score == 0 and found["thrice"].score == 3
     assert result.faults == ["double"]
 
 
-def test_without_a_question_the_notebooks_own_tests_decide_and_say_so(bench, root):
-    bench.grader.graders[NOTEBOOK].questions = {"thrice": questions()["thrice"]}
+def test_without_a_question_the_notebooks_own_tests_decide_and_say_so(bench, root, questions, ask):
+    ask({"thrice": questions["thrice"]})
     found, _ = grade(bench, root, {"double": DOUBLE, "thrice": THRICE})
     assert found["double"].score == 2 and "same-process" in found["double"].cases[0].name
     found, _ = grade(bench, root, {"double": "def double(x):\n    return x", "thrice": THRICE})

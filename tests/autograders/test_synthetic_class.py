@@ -103,7 +103,6 @@ def test_grading_makes_of_each_what_the_class_says(course, tmp_path):
         require_sandbox(LIMITS)
     except SandboxMissing as missing:
         pytest.skip(f"no sandbox here, and hostile code runs in nothing else: {missing}")
-    target.install()
     expected = make_class(tmp_path, 7, 1, course, target.LAB)
     by_name = {entry.names["moodle"]: entry for entry in expected.values()}
     with SubmissionGrader(GradingSettings(course, target.LAB, 2, LIMITS)) as grader:

@@ -11,6 +11,7 @@ import nbformat
 
 from course_lib.workbook import source_notebooks
 from course_lib.workbook.build import build
+from course_lib.workbook.expand import expand
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = "lab9_tiny"
@@ -77,16 +78,13 @@ def thrice(student, reference, rng, case):
         x = rng.integer(1, 100)
         with case(f"number {number}"):
             equal(student.thrice(x), 3 * x)
-
-
-QUESTIONS = (double, thrice)
 """
 
 
 def make_course(root: Path) -> Path:
     """The smallest folder that `course grade` takes for a course; the library and the engine are this project's."""
-    (root / "solutions" / LAB).mkdir(parents=True)
-    (root / "solutions" / LAB / f"{NOTEBOOK}.py").write_text(SOURCE)
+    (root / "solutions" / LAB / NOTEBOOK).mkdir(parents=True)
+    (root / "solutions" / LAB / NOTEBOOK / "01_sums.py").write_text(SOURCE)
     (root / "solutions" / "syllabus.csv").write_text(
         f"id,title,notebook,form,source\nsums,Sums,{NOTEBOOK},exercise,000\n"
     )
@@ -99,7 +97,8 @@ def make_course(root: Path) -> Path:
     for path in (ROOT / "autograders").iterdir():
         if path.name != "__pycache__" and not path.name.startswith("lab"):
             (root / "autograders" / path.name).symlink_to(path)
-    (root / "autograders" / f"{LAB}.py").write_text(QUESTIONS)
+    (root / "autograders" / LAB / NOTEBOOK).mkdir(parents=True)
+    (root / "autograders" / LAB / NOTEBOOK / "questions.py").write_text(QUESTIONS)
     return root
 
 
@@ -110,7 +109,7 @@ def build_course(root: Path) -> None:
 def notebook(root: Path, answers: dict[str, str] | None = None) -> bytes:
     """The released notebook with some cells written; None: the solution."""
     if answers is None:
-        return nbformat.writes(source_notebooks(root)[NOTEBOOK].notebook).encode()
+        return nbformat.writes(expand(source_notebooks(root)[NOTEBOOK])).encode()
     book = nbformat.read(root / "labs" / LAB / f"{NOTEBOOK}.ipynb", as_version=4)
     for cell in book.cells:
         cell.source = answers.get(cell.id, cell.source)

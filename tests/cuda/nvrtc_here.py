@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_lib.cuda import nvrtc
+from course_lib.cuda.gpu import nvrtc
 
 
 def _why_not():

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from third_party import CASES
 
 from course_lib import cuda
+from tests.cuda.third_party import CASES, tiled_matmul
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
@@ -38,8 +38,6 @@ def test_in_a_process_of_its_own_the_result_is_the_same(case, rng):
 
 @pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (17, 1, 31), (1, 19, 2), (16, 16, 16), (31, 37, 41)])
 def test_matmul_of_awkward_sizes(rng, m, n, k):
-    from third_party import tiled_matmul
-
     kernel, grid, block, arguments, _, expected, tolerance = tiled_matmul(rng, m, n, k)
     with cuda.use("host"):
         kernel(grid, block, arguments)

@@ -57,6 +57,7 @@ sum_words = {"a"}
 # ### END SOLUTION
 '''
 
+PYPROJECT = '[tool.course]\ntext = "solutions"\nmarking = "autograders"\n'
 SYLLABUS = """\
 id,title,notebook,form,seed
 addition,Adding,1a_sums,exercise,000
@@ -78,7 +79,7 @@ class TinyCourse:
 
     @property
     def source(self) -> Path:
-        return self.root / "solutions/lab1_cnn_basics/1a_sums.py"
+        return self.root / "solutions/lab1_cnn_basics/1a_sums/01_sums.py"
 
     @property
     def lab(self) -> Path:
@@ -94,9 +95,10 @@ class TinyCourse:
 def tiny_course(tmp_path: Path) -> TinyCourse:
     course = TinyCourse(tmp_path / "course")
     files = {
-        "solutions/lab1_cnn_basics/1a_sums.py": NOTEBOOK,
+        "pyproject.toml": PYPROJECT,
+        "solutions/lab1_cnn_basics/1a_sums/01_sums.py": NOTEBOOK,
         "solutions/syllabus.csv": SYLLABUS,
-        "autograders/quizzes/lab1_cnn_basics/1a_sums.toml": QUIZZES,
+        "autograders/lab1_cnn_basics/1a_sums/quiz.toml": QUIZZES,
         "README.md": "# Tiny\n\n<!-- table of labs: written by `course build` -->\n<!-- end of table -->\n",
         "course_lib/arithmetic.py": "def half(x):\n    return x / 2\n",
     }

@@ -138,11 +138,11 @@ def test_the_readmes_table_is_kept_up_to_date(tiny_course):
 
 def test_header_without_title_is_one_clear_error(tiny_course):
     tiny_course.replace("#   title: Sums\n", "")
-    with pytest.raises(CourseError, match=r"1a_sums\.py has no title"):
+    with pytest.raises(CourseError, match=r"01_sums\.py has no title"):
         build(tiny_course.root)
 
 
 def test_unreadable_source_is_one_clear_error(tiny_course):
     tiny_course.source.write_bytes(b"# %%\nx = '\xff'\n")
-    with pytest.raises(CourseError, match=r"1a_sums\.py"):
+    with pytest.raises(CourseError, match=r"01_sums\.py"):
         build(tiny_course.root)

@@ -101,9 +101,9 @@ def test_hostile_notebooks_fail_with_the_reason(outcome, name, kind, words):
 
 
 def test_ctrl_c_ends_the_command_and_its_kernels(tmp_path):
-    source = tmp_path / "solutions" / "lab1_x" / "1a_sleep.py"
+    source = tmp_path / "solutions" / "lab1_x" / "1a_sleep" / "01_sleep.py"
     source.parent.mkdir(parents=True)
-    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
     (tmp_path / "course_lib").mkdir()
     started = tmp_path / "started"
     source.write_text(

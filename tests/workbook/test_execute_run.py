@@ -12,6 +12,7 @@ import nbformat
 import pytest
 
 from course_lib.workbook import source_notebooks
+from course_lib.workbook.expand import expand
 
 HEADER = """\
 # ---
@@ -68,10 +69,10 @@ if {add}(1, 1) == 2:
 def write_notebook(root, name, body, *, stub_helper=False):
     exercise = f"add_{name[:2]}"
     text = (HEADER + body).format(add=exercise)
-    path = root / "solutions" / "lab1_cnn_basics" / f"{name}.py"
+    path = root / "solutions" / "lab1_cnn_basics" / name / "01_sums.py"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    notebook = source_notebooks(root)[name].notebook
+    notebook = expand(source_notebooks(root)[name])
     for cell in notebook.cells:
         if cell.id == exercise:
             cell.source = f"def {exercise}(a, b):\n    raise NotImplementedError()"
@@ -86,7 +87,7 @@ def write_notebook(root, name, body, *, stub_helper=False):
 def finished_run(tmp_path_factory):
     """The course's folder after `course run --seed 7` on both notebooks, and the finished command."""
     root = tmp_path_factory.mktemp("a course")  # a space in its path
-    (root / "pyproject.toml").touch()
+    (root / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
     (root / "course_lib").mkdir()
     write_notebook(root, "1a_sound", SOUND)
     write_notebook(root, "1b_faulty", FAULTY, stub_helper=True)

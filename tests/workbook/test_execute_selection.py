@@ -30,8 +30,9 @@ def selected(*names):
         (("lab1",), ["1a_neural_networks", "1b_convolution"]),
         (("lab10_more",), ["10a_more"]),
         (("2a_criteria", "1a", "lab1_cnn_basics"), ["1a_neural_networks", "1b_convolution", "2a_criteria"]),
-        (("solutions/lab2_pruning/2a_criteria.py",), ["2a_criteria"]),
+        (("solutions/lab2_pruning/2a_criteria/02_magnitude.py",), ["2a_criteria"]),
         (("labs/lab1_cnn_basics/1b_convolution.ipynb",), ["1b_convolution"]),
+        (("solutions\\lab2_pruning\\2a_criteria\\",), ["2a_criteria"]),
         (("solutions/lab2_pruning/",), ["2a_criteria"]),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from course_lib.errors import CourseError
@@ -13,7 +15,7 @@ PLANTED = {
     "exercise without check": (CHECK, "", "exercise 'add' has no check"),
     "check without exercise": ('check="add"', 'check="subtract"', "check 'subtract' checks no exercise"),
     "quiz without key": ('quiz="sum_words"', 'quiz="other_words"', "quiz 'other_words' has no key"),
-    "key without quiz": ('quiz="sum_words"', 'quiz="other_words"', "a key for 'sum_words', no quiz here"),
+    "key without quiz": ('quiz="sum_words"', 'quiz="other_words"', "a key for 'sum_words', which is no quiz"),
     "repeated id": ('experiment="many_sums"', 'experiment="add"', "'add' stands 2 times"),
     "unknown topic": ('topics="addition"', 'topics="alchemy"', "'alchemy', which is not in syllabus.csv"),
     "stderr by name": (
@@ -75,12 +77,12 @@ def test_refused(tiny_course, fault):
 
 
 def test_ids_are_unique_over_the_whole_course(tiny_course):
-    copy = tiny_course.source.with_name("1b_products.py")
-    copy.write_text(tiny_course.source.read_text())
-    keys = tiny_course.root / "autograders/quizzes/lab1_cnn_basics"
-    (keys / "1b_products.toml").write_text((keys / "1a_sums.toml").read_text())
+    for tree in ("solutions", "autograders"):
+        lab = tiny_course.root / tree / "lab1_cnn_basics"
+        shutil.copytree(lab / "1a_sums", lab / "1b_products")
     problems = build(tiny_course.root).problems
-    assert any("'add' stands 2 times, in 1a_sums.py, 1b_products.py" in problem for problem in problems)
+    first, other = (f"solutions/lab1_cnn_basics/{name}/01_sums.py:19" for name in ("1a_sums", "1b_products"))
+    assert f"{first}: 'add' stands 2 times, also in {other}; ids are unique over the course" in problems
 
 
 @pytest.mark.parametrize("points", ["0", "-1", '"3"', "true"])
@@ -92,7 +94,7 @@ def test_points_are_numbers_above_zero(tiny_course, points):
 
 @pytest.mark.parametrize("key", ["a = 3", 'a = { true = "yes", reason = "r" }', "a = { reason = 'r' }", "nonsense"])
 def test_malformed_quiz_key(tiny_course, key):
-    (tiny_course.root / "autograders/quizzes/lab1_cnn_basics/1a_sums.toml").write_text(f"[sum_words]\n{key}\n")
+    (tiny_course.root / "autograders/lab1_cnn_basics/1a_sums/quiz.toml").write_text(f"[sum_words]\n{key}\n")
     with pytest.raises(CourseError, match="is not a file of quiz keys"):
         build(tiny_course.root)
 

@@ -30,7 +30,7 @@ import torch
 
 from autograders.engine.asking import comparison
 from autograders.engine.asking.inputs import Inputs
-from autograders.engine.asking.question import Cases, Question
+from autograders.engine.asking.question import Cases, Question, place_of, register
 from autograders.engine.asking.reference import Reference
 from autograders.engine.asking.remote import Student
 from autograders.engine.student_fault import StudentFault, Unanswerable
@@ -72,7 +72,7 @@ def native_question(
             with NativeKernel(student, exercise, kernel or exercise, seconds, launch_seconds) as native:
                 function(native, reference, rng, case)
 
-        return Question(exercise, asked, seconds)
+        return register(Question(exercise, asked, seconds, place=place_of(function)))
 
     return decorate
 

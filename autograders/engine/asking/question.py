@@ -14,7 +14,6 @@ words; an independent oracle is better where there is one.
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,11 @@ from autograders.engine.asking.inputs import Inputs
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
 
-__all__ = ["Cases", "Question", "ask", "question", "questions_of"]
+__all__ = ["Cases", "Place", "Question", "ask", "place_of", "question", "register", "registered"]
+
+Place = tuple[str, int]  # file, line
+
+registered: dict[str, list[Question]] = {}  # file -> the questions that its functions became, in order
 
 
 @dataclass(frozen=True)
@@ -35,31 +38,32 @@ class Question:
 
     seconds  wall time for all its cases together; None: the engine's own limit.
     without  torch functions that the exercise builds, so that the answer may not call them: see `checking.without`.
+    place    where it is written.
     """
 
     exercise: str
     function: Callable[..., None]
     seconds: float | None = None
     without: tuple[str, ...] = ()
+    place: Place = ("", 0)
+
+
+def place_of(function: Callable[..., None]) -> Place:
+    """Where a function's text stands."""
+    return function.__code__.co_filename, function.__code__.co_firstlineno
+
+
+def register(entry: Question) -> Question:
+    """Keep a question for `registry.questions_of`; returns it."""
+    registered.setdefault(entry.place[0], []).append(entry)
+    return entry
 
 
 def question(
     exercise: str, *, seconds: float | None = None, without: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., None]], Question]:
-    """Make a function `(student, reference, rng, case)` the hidden question of an exercise."""
-    return lambda function: Question(exercise, function, seconds, without)
-
-
-def questions_of(lab: str) -> dict[str, Question]:
-    """Exercise id -> its question, from `autograders/LAB.py`. An absent module means no questions."""
-    name = f"autograders.{lab}"
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        return {}
-    return {entry.exercise: entry for entry in module.QUESTIONS}
+    """Make a function `(student, reference, rng, case)` the hidden question of an exercise, and register it."""
+    return lambda function: register(Question(exercise, function, seconds, without, place_of(function)))
 
 
 @dataclass

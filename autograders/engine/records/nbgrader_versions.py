@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_lib.workbook.expand import expand
 from course_lib.workbook.nbgrader_settings import TEXT_STUB, nbgrader_settings
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ __all__ = ["gradebook_version", "is_unanswered", "student_version"]
 
 def gradebook_version(source: SourceNotebook) -> NotebookNode:
     """Answers replaced by stubs, hidden tests kept, cells locked, checksums: what nbgrader saves of an assignment."""
-    return _steps(source.notebook, "LockCells", "ClearSolutions", "ClearOutput", "ComputeChecksums")
+    return _steps(expand(source), "LockCells", "ClearSolutions", "ClearOutput", "ComputeChecksums")
 
 
 def student_version(source: SourceNotebook) -> NotebookNode:

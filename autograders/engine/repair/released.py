@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograders.engine.repair.python_names import names_of
+from course_lib.workbook.expand import expand
 from course_lib.workbook.markers import BEGIN, END
 from course_lib.workbook.nbgrader_settings import CODE_STUB, TEXT_STUB
 from course_lib.workbook.source import SourceNotebook
@@ -96,7 +97,7 @@ def released(source: SourceNotebook) -> Released:
 
 
 def _known_cells(source: SourceNotebook) -> Iterator[KnownCell]:
-    for node in source.notebook.cells:
+    for node in expand(source).cells:
         nbgrader = dict(node.metadata.get("nbgrader", {}))
         yield KnownCell(
             id=node.id,

@@ -114,7 +114,7 @@ _operator.register_autograd(gradient.backward, setup_context=gradient.setup_cont
 def _newest(a: Tensor) -> int | None:
     """The newest version that runs where `a` lies; None on a CPU that is to use the definition."""
     if not a.is_cuda:
-        from course_lib.cuda.backends import current
+        from course_lib.cuda.calling.backends import current
 
         return 3 if current().backend else None
     capability = torch.cuda.get_device_capability(a.device)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.cuda import backends
+from course_lib.cuda.calling import backends
 from course_lib.sparse.csr_matmul import reference
 from course_lib.sparse.csr_matmul.launch import KERNEL_DTYPES, csr_matmul_launch, sddmm_launch
 from course_lib.sparse.formats.patterns import by_length, transpose

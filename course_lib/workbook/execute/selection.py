@@ -16,10 +16,10 @@ def select(notebooks: Mapping[str, SourceNotebook], names: Iterable[str]) -> lis
     """The notebooks that the names stand for, each once, in teaching order; all of them when there is no name.
 
     A name is a lab or notebook ("lab1_cnn_basics", "1a_neural_networks"), its first part ("lab1", "1a"), or the
-    path of a notebook's file. Raises CourseError for one that stands for nothing; the message lists what there is.
+    path of one of a notebook's files or folders. Raises CourseError for one that stands for nothing; the message lists what there is.
     """
     if not notebooks:
-        raise CourseError("solutions/ holds no notebooks yet")
+        raise CourseError("the course holds no notebooks yet")
     wanted = [_plain(name) for name in names]
     for name in wanted:
         if not any(_stands_for(name, notebook) for notebook in notebooks.values()):
@@ -30,8 +30,10 @@ def select(notebooks: Mapping[str, SourceNotebook], names: Iterable[str]) -> lis
 
 
 def _plain(name: str) -> str:
-    path = PurePath(name)
-    return path.stem if path.suffix in (".py", ".ipynb") else name.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    path = PurePath(name.replace("\\", "/"))
+    if path.suffix == ".py":  # a section; its folder is the notebook
+        return path.parent.name
+    return path.stem if path.suffix == ".ipynb" else path.name or name
 
 
 def _stands_for(name: str, notebook: SourceNotebook) -> bool:

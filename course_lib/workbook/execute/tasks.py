@@ -11,7 +11,7 @@ import nbformat
 from course_lib.errors import CourseError
 from course_lib.workbook.execute.limits import Part, TimeBudget, time_budget
 from course_lib.workbook.execute.settings import Settings, usable_cores
-from course_lib.workbook.expand import SKIPPED_TAG
+from course_lib.workbook.expand import SKIPPED_TAG, expand
 from course_lib.workbook.source import SourceNotebook
 
 __all__ = ["Task", "plan"]
@@ -79,7 +79,7 @@ def plan(
     for notebook in notebooks:
         solution = scratch / "input" / notebook.lab / f"{notebook.id}.ipynb"
         solution.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook.notebook, solution)
+        nbformat.write(expand(notebook), solution)
         add("solution", notebook.lab, notebook.id, solution)
         add("graded", notebook.lab, notebook.id, solution)
         if settings.student:

@@ -9,8 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from course_lib.workbook.percent import read_percent
-from course_lib.workbook.quizzes import Statement
+from course_lib.workbook.expand import expand
 from course_lib.workbook.source import SourceNotebook
 
 LAB = "lab1_sums"
@@ -104,16 +103,24 @@ def join(words):
 assert join(["a", "b"]) == "ab"
 '''
 
+_KEY = """\
+[letters]
+a = { true = false, reason = "no" }
+b = { true = true, reason = "yes" }
+"""
+
 
 @cache
 def sources() -> dict[str, SourceNotebook]:
     found = {}
     with TemporaryDirectory() as folder:
         for identifier, text in ((SUMS, _SUMS), (WORDS, _WORDS)):
-            path = Path(folder, f"{identifier}.py")
-            path.write_text(text)
-            quizzes = {"letters": (Statement("a", False, "no"), Statement("b", True, "yes"))}
-            found[identifier] = SourceNotebook(identifier, LAB, read_percent(path), quizzes)
+            path = Path(folder, identifier)
+            path.mkdir()
+            (path / "01_all.py").write_text(text)
+            (path / "quiz.toml").write_text(_KEY)
+            found[identifier] = SourceNotebook(identifier, LAB, path, marking=path)
+            assert found[identifier].cells and found[identifier].quizzes  # read while the files are there
     return found
 
 
@@ -123,7 +130,7 @@ def sums() -> SourceNotebook:
 
 def solution(identifier: str = SUMS) -> dict[str, Any]:
     """The solution notebook as the JSON of a file."""
-    return json.loads(json.dumps(sources()[identifier].notebook))
+    return json.loads(json.dumps(expand(sources()[identifier])))
 
 
 def cleared(notebook: dict[str, Any]) -> dict[str, Any]:

@@ -72,12 +72,13 @@ b = { true = false, reason = "B is <b>not</b> so." }
 def tiny_sources(root: Path, notebooks=("9a_tiny", "9b_tiny")):
     """The source notebooks of a lab of equal tiny notebooks, written below `root`."""
     for name in notebooks:
-        text = root / "solutions" / LAB / f"{name}.py"
-        key = root / "autograders" / "quizzes" / LAB / f"{name}.toml"
+        text = root / "solutions" / LAB / name / "01_all.py"
+        key = root / "autograders" / LAB / name / "quiz.toml"
         text.parent.mkdir(parents=True, exist_ok=True)
         key.parent.mkdir(parents=True, exist_ok=True)
         text.write_text(SOURCE, encoding="utf-8")
         key.write_text(KEY, encoding="utf-8")
+    (root / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
     return source_notebooks(root)
 
 

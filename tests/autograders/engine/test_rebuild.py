@@ -11,9 +11,8 @@ import pytest
 
 from autograders.engine.repair.rebuild import Helper, is_untouched, rebuild
 from autograders.engine.repair.released import released
-from course_lib.workbook.percent import read_percent
-from course_lib.workbook.quizzes import read_quizzes
-from course_lib.workbook.source import SourceNotebook
+from course_lib.workbook import source_notebooks
+from course_lib.workbook.expand import expand
 from tests.autograders.engine.small_course import (
     ANSWERS,
     SECRET,
@@ -62,27 +61,23 @@ def only(repairs):
     return sentence
 
 
-@pytest.fixture(scope="module", params=sorted((ROOT / "solutions").glob("lab*/*.py")), ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=source_notebooks(ROOT))
 def course_notebook(request):
-    lab, identifier = request.param.parent.name, request.param.stem
-    text = read_percent(ROOT / "solutions" / lab / f"{identifier}.py")
-    return SourceNotebook(
-        identifier, lab, text, read_quizzes(ROOT / "autograders/quizzes" / lab / f"{identifier}.toml")
-    )
+    return source_notebooks(ROOT)[request.param]
 
 
 class TestWholeCourse:
     def test_released_cells_are_what_nbgrader_releases(self, course_notebook):
-        built = cleared(json.loads(json.dumps(course_notebook.notebook)))
+        built = cleared(json.loads(json.dumps(expand(course_notebook))))
         assert {known.id: known.released for known in released(course_notebook).cells} == {
             entry["id"]: entry["source"] for entry in built["cells"]
         }
 
     @pytest.mark.parametrize("version", ["stub", "solution"])
     def test_untouched_files_give_their_own_cells_without_repairs(self, course_notebook, version):
-        raw = nbformat.writes(course_notebook.notebook).encode()
+        raw = nbformat.writes(expand(course_notebook)).encode()
         if version == "stub":
-            raw = json.dumps(cleared(json.loads(json.dumps(course_notebook.notebook)))).encode()
+            raw = json.dumps(cleared(json.loads(json.dumps(expand(course_notebook))))).encode()
         got = rebuild(course_notebook, raw)
         sources = {entry["id"]: "".join(entry["source"]) for entry in json.loads(raw)["cells"]}
         everything = got.answers | got.texts

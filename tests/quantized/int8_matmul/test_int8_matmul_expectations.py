@@ -1,10 +1,10 @@
-"""tests/cuda/test_expectations.py compiles what the `expect` lines name; here, that they leave no architecture out."""
+"""The `expect` lines leave no architecture out; tests/cuda/gpu/test_expectations.py compiles what they name."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from course_lib.cuda.expectations import ARCHITECTURES, expectations
+from course_lib.cuda.gpu.expectations import ARCHITECTURES, expectations
 from course_lib.quantized.int8_matmul import KERNELS, op
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.cuda.expectations import expectations
-from course_lib.cuda.nvrtc import NoNvrtc, version
-from course_lib.cuda.resources import inspect
+from course_lib.cuda.gpu.expectations import expectations
+from course_lib.cuda.gpu.nvrtc import NoNvrtc, version
+from course_lib.cuda.gpu.resources import inspect
 from course_lib.sparse.csr_matmul.launch import HERE
 
 FILES = sorted(HERE.glob("*.cu"))

@@ -44,7 +44,7 @@ def cuda_check(request: dict[str, Any]) -> dict[str, Any]:
 
 def cuda_traffic(request: dict[str, Any]) -> dict[str, Any]:
     """How the reads of one array fall into sectors: "accesses", "requests" of warps, "sectors" of 32 bytes."""
-    from course_lib.cuda import access_trace
+    from course_lib.cuda.watching import access_trace
 
     kernel, args = _bound(request)
     place = request["grid"], request["block"], args, request["shared_mem"]
@@ -147,7 +147,7 @@ def _kernel(source: str, name: str) -> Any:
 
 
 def _build(kernel: Any) -> None:
-    from course_lib.cuda.host_compile import build_program
+    from course_lib.cuda.runner.host_compile import build_program
 
     for traced in (False, True):
         build_program(kernel.source, kernel.name, kernel.options, checked=True, traced=traced)

@@ -1,0 +1,1 @@
+"""What authors of exercises use: trying answers, the dry run, made-up classes. Trusted code only, no sandbox."""

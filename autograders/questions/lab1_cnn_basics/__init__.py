@@ -1,4 +1,0 @@
-"""Hidden questions of lab 1.
-
-Inputs are drawn before a case begins: a case that fails must not change what the next ones ask.
-"""

@@ -1,0 +1,1 @@
+"""Watched runs of a kernel: faults in words, and every access written down and drawn."""
