@@ -56,6 +56,7 @@ class SandboxSlot:
         self.deadline = time.monotonic() + seconds
         self._starts = starts or _Starts()
         self._sandbox: Sandbox | None = None
+        self._beside: SandboxSlot | None = None
 
     @property
     def seconds_left(self) -> float:
@@ -67,6 +68,13 @@ class SandboxSlot:
         """An empty slot, within what this one has left."""
         return SandboxSlot(self.supply, max(self.seconds_left, 0.1), self._starts)
 
+    def beside(self) -> SandboxSlot:
+        """The slot for processes that must not meet this one's, one at a time; within what this one has left."""
+        if self._beside is None:
+            self._beside = self.another()
+        self._beside.deadline = time.monotonic() + max(self.seconds_left, 0.1)
+        return self._beside
+
     def fork(self) -> Kernel | None:
         """None when no time is left. Raises Unanswerable when the grader cannot have a sandbox."""
         for _ in range(2):
@@ -76,7 +84,7 @@ class SandboxSlot:
                 self._sandbox = self._take()
             with contextlib.suppress(StudentFault):  # another notebook of this student may have killed it
                 return Kernel(self._sandbox)
-            self.discard()
+            self._drop()
         raise Unanswerable("two sandboxes in a row ended before a kernel was forked")
 
     def clear(self) -> None:
@@ -85,9 +93,15 @@ class SandboxSlot:
         What an unsafe one left running would run on; a group that has once run out of memory would say so for ever.
         """
         if self._sandbox and (self._sandbox.unsafe or self._sandbox.ran_out_of_memory):
-            self.discard()
+            self._drop()
 
     def discard(self) -> None:
+        """End what runs here and beside it."""
+        self._drop()
+        if self._beside:
+            self._beside.discard()
+
+    def _drop(self) -> None:
         if self._sandbox:
             self._sandbox.close()
             self._sandbox = None
@@ -145,8 +159,8 @@ class Session:
 
     @contextlib.contextmanager
     def elsewhere(self, seconds: float) -> Iterator[Session]:
-        """A process in a sandbox of its own that has run no cell; `seconds` of wall time for what it is asked."""
-        slot = self.slot.another()
+        """A process in another sandbox that has run no cell, one at a time; `seconds` of wall time for what it is asked."""
+        slot = self.slot.beside()
         other, until = Session(slot, []), slot.deadline
         try:
             other.allow(seconds)
@@ -154,7 +168,6 @@ class Session:
         finally:
             self.slot.deadline += slot.deadline - until  # waiting for our sandbox is not the student's time
             other.close()
-            slot.discard()
 
     def end(self) -> None:
         """Close the kernel for good, and what `second` made."""

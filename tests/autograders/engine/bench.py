@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-from autograders.engine.isolation.sandbox import Sandbox
 from autograders.engine.isolation.session import SandboxSlot
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import SubmissionGrader
@@ -23,7 +22,7 @@ class Bench:
 
     def __init__(self, grader: SubmissionGrader) -> None:
         self.grader = grader
-        self._sandbox: Sandbox | None = None
+        self._slot = SandboxSlot(grader.supply, 0.0)
 
     def start(self) -> None:
         """Have a sandbox that serves the next submission."""
@@ -34,12 +33,9 @@ class Bench:
 
     @contextlib.contextmanager
     def slot(self, seconds: float) -> Iterator[SandboxSlot]:
-        slot = SandboxSlot(self.grader.supply, seconds)
-        slot._sandbox, self._sandbox = self._sandbox, None
-        try:
-            yield slot
-        finally:
-            self._sandbox = slot._sandbox
+        self._slot.deadline = time.monotonic() + seconds
+        self._slot._starts.count = 0
+        yield self._slot
 
     def grade(self, submission: Submission) -> SubmissionResult:
         started = time.monotonic()
@@ -57,6 +53,4 @@ class Bench:
             patch.setattr(holder, "limits", changed)
 
     def close(self) -> None:
-        if self._sandbox:
-            self._sandbox.close()
-            self._sandbox = None
+        self._slot.discard()
