@@ -159,7 +159,7 @@ class Session:
 
     @contextlib.contextmanager
     def elsewhere(self, seconds: float) -> Iterator[Session]:
-        """A process in another sandbox that has run no cell, one at a time; `seconds` of wall time for what it is asked."""
+        """A process in another sandbox that has run no cell, one at a time; `seconds` of wall time for its answers."""
         slot = self.slot.beside()
         other, until = Session(slot, []), slot.deadline
         try:
