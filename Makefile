@@ -3,7 +3,8 @@
 #   make lab ARGS="--port 9000"      options for the command behind a target
 
 ARGS ?=
-JOBS ?= 2
+# tests, and notebooks, at a time; 0: one for each core
+JOBS ?= 0
 COURSE := .venv/bin/python -m course_lib.cli
 LAB := .venv/.lab-installed
 TEST := .venv/.test-installed
@@ -24,19 +25,16 @@ lab: $(LAB)  ## open the course in JupyterLab
 doctor: $(LAB)  ## say what this computer has for the course and what it lacks
 	@$(COURSE) doctor $(ARGS)
 
-test: $(TEST)  ## run every test, notebooks executed and graded included
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(TEST)  ## test the code, then execute every notebook
+	@$(COURSE) test --jobs $(JOBS) $(ARGS)
 
-check: $(TEST)  ## formatting, lint, labs/ equal to what solutions/ builds, syllabus
-	.venv/bin/python -m ruff format --check .
-	.venv/bin/python -m ruff check .
-	$(COURSE) build --check
-	$(COURSE) syllabus
+check: $(TEST)  ## format, lint, types, labs/ equal to what solutions/ builds, syllabus
+	@$(COURSE) check
 
 build: $(LAB)  ## solutions/ -> labs/
 	@$(COURSE) build $(ARGS)
 
-run: $(LAB)  ## execute the notebooks: make run ARGS="1a --profile full"
+run: $(LAB)  ## execute notebooks: make run ARGS="1a --profile full", make run ARGS=--changed
 	@$(COURSE) run --jobs $(JOBS) $(ARGS)
 
 grade: $(TEST)  ## staff: make grade ARGS="lab1 SUBMISSIONS", as course grade does
@@ -45,7 +43,8 @@ grade: $(TEST)  ## staff: make grade ARGS="lab1 SUBMISSIONS", as course grade do
 bench: $(TEST)  ## time an operation beside its peers: make bench ARGS="csr_matmul --quick"
 	@$(COURSE) bench $(ARGS)
 
-nightly: check run test  ## everything, as the nightly workflow does
+nightly: $(TEST)  ## check, test, run every part of every notebook, and write build/nightly/index.html
+	@$(COURSE) nightly --jobs $(JOBS) $(ARGS)
 
 # The newest versions that fit together go in only when asked for: make lock UPGRADE="torch torchvision" or UPGRADE=all
 UPGRADE ?=

@@ -1,8 +1,7 @@
-"""`course grade`, `course report` and `course export`: what staff run. `course` passes their words on to this file."""
+"""`course grade`, `report`, `export` and `answers`: what staff run. `course` passes their words on to this file."""
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -15,8 +14,10 @@ from autograders.engine.records.workspace import Workspace, default_workspace
 from course_lib.command_line import run
 from course_lib.course_root import course_root
 from course_lib.errors import CourseError
+from course_lib.machine import usable_cores
 from course_lib.progress.outline import find_lab
 from course_lib.workbook import source_notebooks
+from course_lib.workbook.execute.selection import select
 
 __all__ = ["main"]
 
@@ -77,7 +78,7 @@ def grade(
         settings=GradingSettings(root, lab, class_seed(place, seed), unsafe=unsafe),
         workspace=place,
         submissions=submissions,
-        jobs=jobs or os.cpu_count() or 1,
+        jobs=jobs or usable_cores(),
         cluster=cluster,
         student=student,
         regrade=regrade,
@@ -89,7 +90,7 @@ def grade(
 @app.command()
 def report(lab: LabArgument, workspace: WorkspaceOption = None) -> None:
     """Write the class report: one HTML page, CSV and JSON."""
-    from autograders.engine.records.report import write_report
+    from autograders.engine.records.class_report import write_report
 
     root = course_root()
     lab = _lab(root, lab)
@@ -117,6 +118,34 @@ def export_marks(
     if exported.waiting:
         who = ", ".join(exported.waiting[:5]) + (" and others" if len(exported.waiting) > 5 else "")
         typer.echo(f"Not final: a person must mark answers of {len(exported.waiting)} students ({who}).", err=True)
+
+
+@app.command()
+def answers(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[LAB or NOTEBOOK]...", help="Such as lab1 or 1b; all when left out.")
+    ] = None,
+    as_edits: Annotated[
+        bool, typer.Option("--as-edits", help="Rewrite wrong answers in full as edits, where those are shorter.")
+    ] = False,
+) -> None:
+    """For authors: count the wrong and right answers that each notebook has; say what is missing."""
+    from autograders.authoring.answers import read_answers, shortages
+    from autograders.authoring.rewrite import rewrite_as_edits
+
+    missing = []
+    for notebook in select(source_notebooks(course_root()), names or []):
+        for answer in rewrite_as_edits(notebook) if as_edits else ():
+            typer.echo(f'{answer.id}: "{answer.name}" is an edit now')
+        found = read_answers(notebook)
+        wrong = sum(answer.kind == "wrong" for answer in found)
+        edits = sum(answer.edit is not None for answer in found)
+        typer.echo(f"{notebook.id}: {wrong} wrong answers, {edits} of them edits; {len(found) - wrong} right ones")
+        missing += shortages(notebook)
+    for shortage in missing:
+        typer.echo(shortage, err=True)
+    if missing:
+        raise typer.Exit(1)
 
 
 def _dry_run(root: Path, lab: str, seed: int) -> None:

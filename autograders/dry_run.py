@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from autograders.authoring.answers import read_answers
 from autograders.engine.asking.registry import questions_of
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
 from autograders.question_trial import QuestionTrial, released_stubs
-from autograders.trial import read_answers
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 from course_lib.workbook.source import SourceNotebook
@@ -142,7 +142,7 @@ def dry_run(root: Path, lab: str, seed: int = 0) -> DryRun:
 
 
 def _asked(root: Path, notebook: SourceNotebook, seed: int) -> Iterator[Asked]:
-    trial, answers, questions = QuestionTrial(notebook), read_answers(root, notebook), questions_of(notebook)
+    trial, answers, questions = QuestionTrial(notebook), read_answers(notebook), questions_of(notebook)
     stubs = released_stubs(root, notebook) if trial.solutions.keys() & questions.keys() else {}
     for exercise, solution in trial.solutions.items():
         points = trial.points.get(exercise, 0.0)

@@ -32,7 +32,7 @@ WORKSPACE.mkdir(parents=True, exist_ok=True)
 # nbgrader starts `alembic` by name to create a gradebook; it stands beside this Python
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
-c = get_config()  # noqa: F821 - nbgrader defines it while it reads this file
+c = get_config()  # type: ignore[name-defined] # noqa: F821 - nbgrader defines it while it reads this file
 c.merge(nbgrader_settings(WORKSPACE, source=COURSE / "build" / "source"))
 
 # what reads a submission and what runs it are ours; the rest of nbgrader's steps stay

@@ -15,11 +15,10 @@ from typing import Any
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograders.engine.class_run import class_seed
+from autograders.engine.isolation.available import require_sandbox
 from autograders.engine.isolation.limits import Limits
-from autograders.engine.isolation.sandbox import require_sandbox
 from autograders.engine.notebook_grading import ungraded
 from autograders.engine.records.autograded import autograded_notebook
-from autograders.engine.records.nbgrader_versions import student_version
 from autograders.engine.records.workspace import Workspace
 from autograders.engine.repair.rebuild import rebuild
 from autograders.engine.submission import Submission
@@ -27,8 +26,9 @@ from autograders.engine.submission_grading import GradingSettings, SubmissionGra
 from autograders.engine.verdict import NotebookResult, QuestionResult
 from course_lib.course_root import places
 from course_lib.errors import CourseError
+from course_lib.handin.nbgrader_entries import CHECK_PREFIX
 from course_lib.workbook import source_notebooks
-from course_lib.workbook.expand import CHECK_PREFIX
+from course_lib.workbook.release import student_version
 from course_lib.workbook.source import SourceNotebook
 
 __all__ = ["SandboxedExecute", "TakeAnswers"]

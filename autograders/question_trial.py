@@ -1,6 +1,6 @@
 """Tries answers against an exercise's hidden question: the solution, the released stub, wrong and other right answers.
 
-Trusted code only: everything runs in this process. The answers are those of `trial.read_answers`.
+Trusted code only: everything runs in this process. The answers are those of `authoring/answers.py`.
 """
 
 from __future__ import annotations

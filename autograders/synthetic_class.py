@@ -18,14 +18,13 @@ from pathlib import Path
 
 import yaml
 
+from autograders.authoring.answers import Answer, read_answers
 from autograders.engine.intake.student_names import safe_name
 from autograders.exploits.notebook_file import handed_in
 from autograders.exploits.transplant import movable, moved
-from autograders.trial import read_answers
 from course_lib.course_root import places
 from course_lib.errors import CourseError
 from course_lib.workbook import SourceNotebook, source_notebooks
-from course_lib.workbook.percent import Cell
 
 __all__ = ["KINDS", "Expected", "make_class"]
 
@@ -121,7 +120,7 @@ class _Maker:
             for source in notebooks
         }
         self.full = sum(sum(points.values()) for points in self.points.values())
-        answers = [(source, cell) for source in notebooks for cell in read_answers(root, source)]
+        answers = [(source, cell) for source in notebooks for cell in read_answers(source)]
         self.wrong_answers = [(source, cell) for source, cell in answers if cell.kind == "wrong"]
         self.right_answers = [(source, cell) for source, cell in answers if cell.kind == "right"]
 
@@ -152,7 +151,7 @@ class _Maker:
         """One to three of the named mistakes that staff keep, in different exercises."""
         if not self.wrong_answers:
             return self.partial()
-        chosen: dict[str, tuple[SourceNotebook, Cell]] = {}
+        chosen: dict[str, tuple[SourceNotebook, Answer]] = {}
         for source, cell in self.draw.sample(self.wrong_answers, min(len(self.wrong_answers), 3)):
             chosen.setdefault(cell.id, (source, cell))
         entries = [*chosen.values()][: self.draw.randrange(1, 4)]
@@ -178,7 +177,7 @@ class _Maker:
         most = self.full - self.points[source.id].get(exercise.id, 0.0)
         return _Work(files, Expected("hostile", most, exact=False, what=f"{exercise.id}: {exploit.name}"))
 
-    def _replaced(self, kind: str, entries: list[tuple[SourceNotebook, Cell]], expected: Expected) -> _Work:
+    def _replaced(self, kind: str, entries: list[tuple[SourceNotebook, Answer]], expected: Expected) -> _Work:
         files = {}
         for source in self.notebooks:
             files[source.id] = _file(source, {cell.id: cell.source for where, cell in entries if where is source})
@@ -189,7 +188,7 @@ def _file(source: SourceNotebook, answers: dict[str, str], *, solved: bool = Tru
     return json.dumps(handed_in(source, answers, solved=solved), ensure_ascii=False).encode()
 
 
-def _words(entries: list[tuple[SourceNotebook, Cell]]) -> str:
+def _words(entries: list[tuple[SourceNotebook, Answer]]) -> str:
     return "; ".join(f"{cell.id}: {cell.name}" for _, cell in entries)
 
 

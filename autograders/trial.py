@@ -1,7 +1,6 @@
 """Tries answers against an exercise's visible check: the solution, wrong answers, other right ones.
 
-Trusted code only: everything runs in this process. `answers.py` of a notebook's marking folder holds the answers, in
-percent cells `# %% wrong="EXERCISE" name="what is wrong"` and `# %% right="EXERCISE" name="how it differs"`.
+Trusted code only: everything runs in this process. The answers are those of `authoring/answers.py`.
 """
 
 from __future__ import annotations
@@ -9,20 +8,12 @@ from __future__ import annotations
 import contextlib
 import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from autograders.engine.asking.reference import SETTINGS, namespace_of
-from course_lib.workbook.percent import Cell, read_percent
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["Trial", "read_answers"]
-
-
-def read_answers(root: Path, notebook: SourceNotebook) -> list[Cell]:
-    """The answers staff keep for one notebook, none if there is no file of them."""
-    path = notebook.marking / "answers.py"
-    return read_percent(path).of_kind("wrong", "right") if path.exists() else []
+__all__ = ["Trial"]
 
 
 @dataclass

@@ -25,6 +25,15 @@ class Profile(StrEnum):
     full = "full"
 
 
+class Part(StrEnum):
+    """Which execution of a notebook; limits.py in workbook/execute says what each is."""
+
+    solution = "solution"
+    student = "student"
+    graded = "graded"
+    all = "all"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command line; returns its exit code: 2 for what the user can mend, 130 when interrupted."""
     return run_line(app, arguments)
@@ -80,7 +89,7 @@ def submit(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Look whether a lab is complete and pack its notebooks into one zip to hand in."""
-    from course_lib.workbook.submission_report import submit as submit_lab
+    from course_lib.handin.submit import submit as submit_lab
 
     if not submit_lab(course_root(holding="labs"), lab, output=output, student=student, yes=yes, force=force):
         raise typer.Exit(1)
@@ -110,18 +119,98 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[LAB or NOTEBOOK]...", help="Such as lab1 or 1a; all of them when left out."),
     ] = None,
+    part: Annotated[
+        list[Part] | None,
+        typer.Option(help="Which part of each notebook to execute; repeatable."),
+    ] = None,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Leave out what is the same as when it last passed.")
+    ] = False,
     profile: Annotated[Profile, typer.Option(help="How much work the notebooks do.")] = Profile.fast,
     jobs: Annotated[int, typer.Option(min=0, help="Notebooks executed at a time; 0: one for each core.")] = 0,
-    student: Annotated[bool, typer.Option(help="Also execute the unanswered notebooks of labs/.")] = True,
     device: Annotated[str, typer.Option(help='"auto", "cpu" or "cuda".')] = "auto",
     seed: Annotated[int, typer.Option(help="Start of every random stream.")] = 0,
-    strict: Annotated[bool, typer.Option(help="Count a notebook that is over its time budget as failed.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A notebook that is over its time budget has failed.")
+    ] = False,
+    accept_removed: Annotated[
+        bool,
+        typer.Option(
+            "--accept-removed", help="Metrics and notebooks that are no longer there were removed on purpose."
+        ),
+    ] = False,
+    history: Annotated[bool, typer.Option(help="Keep this run to compare later ones with.")] = True,
 ) -> None:
-    """Execute notebooks with papermill and check time, recorded metrics and output against what is expected."""
-    from course_lib.workbook.execute import Settings, execute
+    """Execute notebooks with papermill and check time, recorded metrics and output against what is expected.
 
-    settings = Settings(profile=profile.value, device=device, seed=seed, jobs=jobs, student=student, strict=strict)
+    The parts of a notebook:
+
+    - solution: the notebook with every answer in place; the default
+
+    - student: the unanswered notebook of labs/, which may stop in exercises alone
+
+    - graded: what grading executes of the solution, without experiments
+
+    An author runs "course run 1b", and after a change to the library "course run --changed".
+
+    Each run is compared with the ones before it, which build/history.jsonl keeps:
+    newly broken, fixed, moved, slower; a metric that has vanished is a fault.
+    What only a clock is against is executed once more, alone, before it counts.
+    """
+    from course_lib.workbook.execute import Settings, execute
+    from course_lib.workbook.execute.limits import PARTS
+
+    wanted = {one.value for one in part or [Part.solution]}
+    settings = Settings(
+        profile=profile.value,
+        device=device,
+        seed=seed,
+        jobs=jobs,
+        parts=tuple(one for one in PARTS if one in wanted or "all" in wanted),
+        strict=strict,
+        changed=changed,
+        accept_removed=accept_removed,
+        keep=history,
+    )
     if not execute(course_root(), names or [], settings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def check() -> None:
+    """Look at everything but tests: format, lint, types, labs/ as built, syllabus; all of it, also after a fault."""
+    from course_lib.workbook.steps import run_checks
+
+    if not run_checks(course_root()):
+        raise typer.Exit(1)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def test(
+    context: typer.Context,
+    jobs: Annotated[int, typer.Option(min=0, help="Tests, then notebooks, at a time; 0: one for each core.")] = 0,
+) -> None:
+    """Test the code with pytest, then execute every notebook's solution; other arguments go to pytest."""
+    from course_lib.workbook.steps import run_tests
+
+    if not run_tests(course_root(), jobs=jobs, arguments=context.args):
+        raise typer.Exit(1)
+
+
+@app.command()
+def nightly(
+    jobs: Annotated[int, typer.Option(min=0, help="Tests, then notebooks, at a time; 0: one for each core.")] = 0,
+    accept_removed: Annotated[
+        bool,
+        typer.Option(
+            "--accept-removed", help="Metrics and notebooks that are no longer there were removed on purpose."
+        ),
+    ] = False,
+) -> None:
+    """Do all that check, test and run can do, with random tests, and write build/nightly/index.html about it."""
+    from course_lib.workbook.nightly import run_night
+
+    if not run_night(course_root(), jobs=jobs, accept_removed=accept_removed):
         raise typer.Exit(1)
 
 
@@ -204,6 +293,7 @@ _STAFF_COMMANDS = {
     "grade": "Staff: grade a class of submissions, sandboxed and in parallel.",
     "report": "Staff: write the class report.",
     "export": "Staff: write the marks for Canvas, Moodle or a table.",
+    "answers": "Authors: count the wrong and right answers of each exercise, and turn wrong ones into edits.",
 }
 for _name in _STAFF_COMMANDS:
     _for_staff(_name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 import sys
@@ -96,12 +95,8 @@ def _jupyter() -> Finding:
 
 
 def _processor() -> Finding:
-    try:
-        from course_lib.notebook import describe_hardware
-
-        name = describe_hardware("cpu")
-    except ImportError:  # no torch: said above
-        name = f"{platform.machine()}, {os.cpu_count()} cores"
+    cores = machine.usable_cores()
+    name = f"{machine.cpu_name()}, {cores} core{'s' if cores > 1 else ''}"
     memory = machine.memory_bytes()
     return Finding("processor", "ok", f"{name}, {memory / 2**30:.0f} GiB memory" if memory else name)
 

@@ -7,3 +7,7 @@ __all__ = ["CourseError"]
 
 class CourseError(Exception):
     """What arrived, what is allowed, what to do, in one or two sentences."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Jupyter shows these lines in place of a traceback."""
+        return str(self).splitlines()

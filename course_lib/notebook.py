@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import random
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
+
+from course_lib import machine
 
 __all__ = ["Notebook", "start"]
 
@@ -66,8 +65,8 @@ def describe_hardware(device: torch.device | str = "cpu") -> str:
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return f"{_cpu_name()}, {cores} core{'s' if cores > 1 else ''}"
+    cores = machine.usable_cores()
+    return f"{machine.cpu_name()}, {cores} core{'s' if cores > 1 else ''}"
 
 
 def _device(name: str) -> torch.device:
@@ -84,15 +83,6 @@ def _device(name: str) -> torch.device:
     except (RuntimeError, ImportError, AssertionError) as error:  # what torch raises for other absent hardware
         raise ValueError(f'device="{name}" was asked for, but it cannot be used here; use device="auto"') from error
     return device
-
-
-def _cpu_name() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _figure_style() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import register_random
 
 from tests import examples
+from tests.file_order import longest_first, times_of_the_last_run
 
 # Images of containers set it; every process that a test starts would then compile torch's 2,000 files once more.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -36,9 +37,7 @@ TORCH_RANDOM = TorchRandom()
 
 
 def pytest_collection_modifyitems(items):
-    """Files with long tests first, so that the last minutes are not one worker's alone."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    longest_first(items, times_of_the_last_run())
 
 
 @pytest.hookimpl(tryfirst=True)

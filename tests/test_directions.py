@@ -41,6 +41,7 @@ def offenders(folder, *forbidden):
         ("data", ("course_lib.models", "course_lib.training", "course_lib.workbook")),
         ("measure", ("course_lib.models", "course_lib.training", "course_lib.workbook")),
         ("native", ("course_lib.cuda", "course_lib.workbook")),
+        ("handin", ("course_lib.workbook", "course_lib.cuda", "course_lib.models", "nbformat", "numpy", "torch")),
     ],
 )
 def test_directions(folder, forbidden):

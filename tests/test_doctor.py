@@ -112,29 +112,3 @@ def test_an_absent_part_of_jupyter_is_named(monkeypatch):
     real = doctor._version
     monkeypatch.setattr(doctor, "_version", lambda name: "" if name == "ipywidgets" else real(name))
     assert doctor._jupyter() == Finding("Jupyter", "required", "no ipywidgets", doctor._jupyter().meaning)
-
-
-class TestMachine:
-    CPUINFO = "processor : 0\nmodel name : X\nflags\t\t: fpu avx2 avx512f avx512_vnni\n\nprocessor : 1\nflags : fpu\n"
-
-    def test_instruction_sets_are_read_from_linux(self, monkeypatch):
-        monkeypatch.setattr(machine.Path, "exists", lambda path: True)
-        monkeypatch.setattr(machine.Path, "read_text", lambda path, **options: self.CPUINFO)
-        assert machine.vector_units() == ["AVX2", "AVX-512", "AVX-512 VNNI"]
-
-    def test_arm(self, monkeypatch):
-        monkeypatch.setattr(machine.Path, "exists", lambda path: True)
-        monkeypatch.setattr(machine.Path, "read_text", lambda path, **options: "Features : fp asimd asimddp\n")
-        assert machine.vector_units() == ["NEON", "NEON dot product"]
-
-    def test_driver_version_is_read_from_linux(self, monkeypatch):
-        line = (
-            "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build\nGCC version: 12.2.0\n"
-        )
-        monkeypatch.setattr(machine.Path, "exists", lambda path: True)
-        monkeypatch.setattr(machine.Path, "read_text", lambda path, **options: line)
-        assert machine.driver_version() == "580.65.06"
-
-    def test_commands_that_are_absent_or_fail(self):
-        assert machine.run("no-such-command-here").returncode == 1
-        assert machine.run(sys.executable, "-c", "exit(4)").returncode == 4

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograders.engine.intake.take_in import read_submissions
+from autograders.engine.isolation.available import require_sandbox
 from autograders.engine.isolation.caps import remove_leftovers
-from autograders.engine.isolation.sandbox import require_sandbox
 from autograders.engine.pool import graded
 from autograders.engine.records.workspace import Workspace
 from autograders.engine.records.writer import Writer
@@ -52,7 +52,7 @@ class ClassRun:
         """Names of those to grade; reads every submission once, keeping none."""
         return [submission.student for submission in self._read()]
 
-    def results(self, writer: Writer, skipped: list[str]) -> Iterator[SubmissionResult]:
+    def results(self, writer: Writer, skipped: list[str]) -> Generator[SubmissionResult, None, None]:
         """Grade what is not done yet. The caller gives the results to `writer`, which holds the workspace's lock.
 
         Only `submitted/` and the seed are written here; nothing for a regrade, which `keep_regraded` completes.

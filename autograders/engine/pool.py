@@ -55,7 +55,8 @@ def graded(
 def _grade(submission: Submission) -> SubmissionResult:
     from distributed import get_worker
 
-    return get_worker().course_grader.grade(submission)
+    worker: Any = get_worker()
+    return worker.course_grader.grade(submission)
 
 
 def _plugin(settings: GradingSettings) -> Any:

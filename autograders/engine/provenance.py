@@ -6,8 +6,8 @@ import functools
 import platform
 from importlib import metadata
 
+from autograders.engine.isolation.available import describe
 from autograders.engine.isolation.limits import Limits
-from autograders.engine.isolation.sandbox import describe
 
 __all__ = ["provenance"]
 

@@ -12,14 +12,14 @@ class StudentFault(Exception):
 
     message     what the student may read: nothing hidden is in it.
     kinds       class names of the exception that the student's code raised, itself first; empty for other faults.
-    ends_kernel whether nothing more can be asked of this process.
+    ends_process  whether nothing more can be asked of this process.
     """
 
     def __init__(
-        self, verdict: Verdict, message: str, *, kinds: tuple[str, ...] = (), ends_kernel: bool = False
+        self, verdict: Verdict, message: str, *, kinds: tuple[str, ...] = (), ends_process: bool = False
     ) -> None:
         super().__init__(message)
-        self.verdict, self.message, self.kinds, self.ends_kernel = verdict, message, kinds, ends_kernel
+        self.verdict, self.message, self.kinds, self.ends_process = verdict, message, kinds, ends_process
 
 
 class Unanswerable(Exception):

@@ -58,7 +58,7 @@ class SubmissionGrader:
     def grade(self, submission: Submission) -> SubmissionResult:
         """Raises nothing for any submission; a notebook that meets a fault of the grader is graded once more."""
         started, clock = datetime.now(UTC), time.monotonic()
-        slot = SandboxSlot(self.supply, self.settings.limits.submission)
+        slot = SandboxSlot(self.supply, self.settings.limits.submission, free_starts=self._free_starts())
         try:
             notebooks = tuple(self._notebook(name, submission, slot) for name in self.graders)
         finally:
@@ -74,6 +74,14 @@ class SubmissionGrader:
             started=started.isoformat(timespec="seconds"),
             provenance=provenance(self.settings.limits, unsafe=self.settings.unsafe),
         )
+
+    def _free_starts(self) -> int:
+        """The first sandbox, one for each question, should the process die at every one, and the clean ones beside it
+        that native questions take: what the most unlucky honest work can cost.
+        """
+        graders = self.graders.values()
+        native = sum(question.native for grader in graders for question in grader.questions.values())
+        return 1 + sum(len(grader.asked_cells()) for grader in graders) + native
 
     def _notebook(self, name: str, submission: Submission, slot: SandboxSlot) -> NotebookResult:
         grader = self.graders[name]

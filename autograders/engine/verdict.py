@@ -19,7 +19,7 @@ class Verdict(StrEnum):
     TIMEOUT = "timeout"
     MEMORY = "out of memory"
     OUTPUT = "output limit"
-    DIED = "kernel died"
+    DIED = "process died"
     FAULT = "harness fault"
 
 

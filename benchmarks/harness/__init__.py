@@ -15,7 +15,7 @@ A script describes what is measured and hands over:
 
 from benchmarks.harness.case import Case, Contender, Family, Prediction, Unavailable
 from benchmarks.harness.command import run
-from benchmarks.harness.correctness import WrongResult, relative_error
+from course_lib.measure.correctness import WrongResult, relative_error
 
 __all__ = [
     "Case",

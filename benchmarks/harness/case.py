@@ -30,7 +30,7 @@ class Case:
     oracle       inputs -> the result in float64.
     bytes        the least bytes to move: each input read once, each output written once.
     operations   the least operations; a multiplication and an addition count as two.
-    arithmetic   which measured peak bounds them: a key of `limits.PEAKS`, such as "float32" or "int8".
+    arithmetic   which measured peak bounds them: a key of `measure.ceilings.ARITHMETICS`, such as "float32" or "int8".
     tolerance    the largest relative error (Frobenius norm) that passes.
     """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from benchmarks.harness.case import Case, Contender, Family, Medians
 from benchmarks.harness.correctness import Verdict, check
 from benchmarks.harness.machine import describe, device_slug
 from benchmarks.harness.result import RESULTS, add_ratios, save, table
-from benchmarks.harness.timing import Sampler, copies_needed, interleave
+from course_lib.measure.sampler import Sampler, copies_needed, interleave
 
 __all__ = ["run"]
 
@@ -26,6 +25,7 @@ def run(family: Family, arguments: Sequence[str] | None = None) -> dict[str, Any
     chosen = _parse(family, arguments)
     device = torch.device(chosen.device)
     torch.backends.cuda.matmul.allow_tf32 = False  # a float32 peer computes in float32
+    torch.backends.cudnn.allow_tf32 = False
     document = {
         "family": family.name,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -114,7 +114,8 @@ def _measure_case(
     interleave([sampler for _, sampler in samplers], samples)
     for row, sampler in samplers:
         timing = sampler.timing()
-        row |= {"seconds": asdict(timing), "fraction_of_limit": limit / timing.median}
+        seconds = {"median": timing.median, "low": timing.low, "high": timing.high, "samples": timing.runs}
+        row |= {"seconds": seconds, "fraction_of_limit": limit / timing.median}
     add_ratios(rows)
     return rows
 

@@ -6,12 +6,11 @@ import importlib.metadata
 import os
 import platform
 import re
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from course_lib.machine import driver_version
+from course_lib.machine import cpu_name, driver_version, usable_cores
 
 __all__ = ["describe", "device_slug"]
 
@@ -20,7 +19,7 @@ PACKAGES = ("torch", "cupy-cuda13x", "cupy-cuda12x", "numpy", "scipy", "nvidia-c
 
 def describe(device: torch.device) -> dict[str, Any]:
     """The measured device first, then everything that changes a number."""
-    facts: dict[str, Any] = {"device": device_name(device), "processor": processor_name(), "cores": os.cpu_count()}
+    facts: dict[str, Any] = {"device": device_name(device), "processor": cpu_name(), "cores": usable_cores()}
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         facts |= {
@@ -38,7 +37,7 @@ def describe(device: torch.device) -> dict[str, Any]:
 
 
 def device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
 
 
 def device_slug(device: torch.device) -> str:
@@ -46,16 +45,6 @@ def device_slug(device: torch.device) -> str:
     name = device_name(device) if device.type == "cuda" else f"cpu {device_name(device)}"
     plain = re.sub(r"\((r|tm)\)|\bcpu @.*|@.*", " ", name.lower()) if device.type == "cpu" else name.lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-
-
-def processor_name() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def package_versions() -> dict[str, str]:

@@ -13,17 +13,17 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from course_lib.cuda.calling.arguments import ArgumentError
 from course_lib.cuda.calling.backends import use
-from course_lib.cuda.calling.geometry import LaunchError
+from course_lib.cuda.calling.errors import ArgumentError, LaunchError
 from course_lib.cuda.gpu.nvrtc import NoNvrtc
 from course_lib.cuda.gpu.resources import Resources, inspect
 from course_lib.cuda.kernel import Kernel, compile
+from course_lib.cuda.reading.signature import NoSuchKernel
 from course_lib.cuda.watching.report import Finding, Report
 from course_lib.cuda.watching.watched_run import check
 
 if TYPE_CHECKING:
-    from course_lib.cuda import kernel_checks
+    from course_lib.cuda import written_kernel
     from course_lib.cuda.watching import access_picture, access_trace
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Kernel",
     "LaunchError",
     "NoNvrtc",
+    "NoSuchKernel",
     "Report",
     "Resources",
     "access_picture",
@@ -39,12 +40,16 @@ __all__ = [
     "check",
     "compile",
     "inspect",
-    "kernel_checks",
     "use",
+    "written_kernel",
 ]
 
 # loaded when first used: they bring torch or drawing, which a kernel alone has no need of
-_LATER = {"access_picture": "watching.access_picture", "access_trace": "watching.access_trace"}
+_LATER = {
+    "access_picture": "watching.access_picture",
+    "access_trace": "watching.access_trace",
+    "written_kernel": "written_kernel",
+}
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -8,17 +8,22 @@ from typing import Any
 
 from course_lib.cuda.calling import backends
 from course_lib.cuda.calling.arguments import Binder, Bound
-from course_lib.cuda.calling.geometry import check_shared, triple
+from course_lib.cuda.calling.backends import Backend
+from course_lib.cuda.calling.bound_launch import BoundLaunch, bind_launch
+from course_lib.cuda.calling.geometry import Size
 from course_lib.cuda.calling.transfer import on_host
-from course_lib.cuda.reading.signature import Signature, parse
-from course_lib.cuda.reading.source import Source, read_source
+from course_lib.cuda.gpu.gpu_kernel import GpuKernel
+from course_lib.cuda.reading.kernel_text import KernelText, read_kernel
+from course_lib.cuda.reading.signature import Signature
+from course_lib.cuda.reading.source import Source
 from course_lib.cuda.runner.host_kernel import HostKernel
+from course_lib.cuda.runner.isolated import run_isolated
 
 __all__ = ["Kernel", "compile"]
 
 
 def compile(
-    source_or_path: str | Path, name: str, *, options: Sequence[str] = (), backend: str | None = None
+    source_or_path: str | Path, name: str, *, options: Sequence[str] = (), backend: Backend | None = None
 ) -> Kernel:
     """A kernel of a CUDA C++ source, to be called as `kernel(grid, block, args, shared_mem=0)`.
 
@@ -28,13 +33,11 @@ def compile(
     backend  "cuda" or "host" compiles at once and always runs there. None: the arrays of each call decide, and the
              source is compiled for where this computer would run it.
 
-    Raises ValueError for a kernel that is not in the source, `native.CompileError` with the compiler's message and
+    Raises CourseError for a kernel that is not in the source, `native.CompileError` with the compiler's message and
     the source's own line numbers, and `native.NoCompiler` if the host backend finds no compiler.
     """
-    if backend is not None and backend not in backends.BACKENDS:
-        raise ValueError(f'backend is "cuda", "host" or None, not {backend!r}')
-    source = read_source(source_or_path, name, options)
-    kernel = Kernel(source, parse(source.text, name, options), tuple(options), backend)
+    backends.check_backend(backend)
+    kernel = Kernel(read_kernel(source_or_path, name, options), backend)
     kernel.prepare()
     return kernel
 
@@ -42,28 +45,35 @@ def compile(
 class Kernel:
     """Made by `compile`.
 
-    signature  the name and the parameters, as declared.
-    source     the text that was compiled.
+    text  what is compiled: the source, the kernel's name and the options.
     """
 
-    def __init__(self, source: Source, signature: Signature, options: tuple[str, ...], backend: str | None) -> None:
-        self.source = source
-        self.signature = signature
-        self.options = options
+    def __init__(self, text: KernelText, backend: Backend | None = None) -> None:
+        self.text = text
         self.backend = backend
-        self.bind = Binder(signature)
+        self._binder = Binder(text.signature)
         self._host: HostKernel | None = None
-        self._gpu: Any = None
+        self._gpu: GpuKernel | None = None
 
     @property
     def name(self) -> str:
         """The kernel's name, as given to `compile`."""
-        return self.signature.name
+        return self.text.name
+
+    @property
+    def source(self) -> Source:
+        """The source that is compiled."""
+        return self.text.source
+
+    @property
+    def signature(self) -> Signature:
+        """The name and the parameters, as declared."""
+        return self.text.signature
 
     def __repr__(self) -> str:
         return f"<CUDA kernel {self.signature}>"
 
-    def __call__(self, grid: Any, block: Any, args: Sequence[Any], shared_mem: int = 0) -> None:
+    def __call__(self, grid: Size, block: Size, args: Sequence[Any], shared_mem: int = 0) -> None:
         """Launch the kernel.
 
         grid, block  a whole number or up to three: how many blocks, and how many threads in each.
@@ -72,15 +82,23 @@ class Kernel:
         shared_mem   bytes of dynamic shared memory (`extern __shared__`).
 
         On the GPU the launch is put on torch's current stream and returns at once; on the host it returns when the
-        kernel is done.
+        kernel is done. Raises ArgumentError for arguments that do not fit, LaunchError for sizes that no GPU takes
+        and for a kernel that stopped before its end.
         """
-        bound = self.bind(args)
-        grid, block = triple(grid, "grid"), triple(block, "block")
-        shared_mem = check_shared(shared_mem)
-        if self._choose(bound) == "cuda":
-            self.gpu().launch(grid, block, bound, shared_mem)
+        launch = self.bound(grid, block, args, shared_mem)
+        if self._choose(launch.arguments) == "cuda":
+            self.gpu().run(launch)
+            return
+        setting = backends.current()
+        if setting.isolated:
+            run_isolated(launch, self.variables(), setting.time_limit)
         else:
-            self._launch_host(grid, block, bound, shared_mem)
+            with on_host(launch) as local:
+                self.host().run(local)
+
+    def bound(self, grid: Size, block: Size, args: Sequence[Any], shared_mem: int = 0) -> BoundLaunch:
+        """The launch that such a call is, checked and not yet made. Raises ArgumentError or LaunchError."""
+        return bind_launch(self.text, self._binder, grid, block, args, shared_mem)
 
     def prepare(self) -> None:
         """Compile for the backend that calls without arrays would take; nothing if it is compiled already."""
@@ -93,15 +111,13 @@ class Kernel:
     def host(self) -> HostKernel:
         """The kernel compiled for this computer's processor."""
         if self._host is None:
-            self._host = HostKernel(self.source, self.name, self.options)
+            self._host = HostKernel(self.text)
         return self._host
 
-    def gpu(self) -> Any:
+    def gpu(self) -> GpuKernel:
         """The kernel compiled for this computer's GPU."""
         if self._gpu is None:
-            from course_lib.cuda.gpu.gpu_kernel import GpuKernel
-
-            self._gpu = GpuKernel(self.source, self.name, self.options)
+            self._gpu = GpuKernel(self.text)
         return self._gpu
 
     def variable(self, name: str) -> Any:
@@ -121,17 +137,5 @@ class Kernel:
             return {name: self._gpu.variable(name).get().tobytes() for name in self._gpu.variable_names()}
         return {}
 
-    def _choose(self, bound: Sequence[Bound]) -> str:
-        return backends.choose(self.name, bound, backends.current().backend or self.backend)
-
-    def _launch_host(
-        self, grid: tuple[int, int, int], block: tuple[int, int, int], bound: Sequence[Bound], shared_mem: int
-    ) -> None:
-        setting = backends.current()
-        with on_host(bound) as local:
-            if setting.isolated:
-                from course_lib.cuda.runner.isolated import run_isolated
-
-                run_isolated(self, grid, block, local, shared_mem, setting.time_limit)
-            else:
-                self.host().launch(grid, block, local, shared_mem)
+    def _choose(self, arguments: Sequence[Bound]) -> Backend:
+        return backends.choose(self.name, arguments, backends.current().backend or self.backend)

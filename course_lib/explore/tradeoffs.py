@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_lib.dot_names import name_dots
+from course_lib.explore.dot_names import name_dots
 
 if TYPE_CHECKING:
     import ipywidgets as widgets

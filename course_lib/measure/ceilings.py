@@ -1,37 +1,40 @@
-"""The two ceilings of a machine's roofline, measured: how fast it multiplies, and how fast it moves bytes."""
+"""The ceilings of a machine's roofline, measured: how fast it multiplies, and how fast it reads."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
-from course_lib.measure.gpu_wait import wait_for_gpu
+from course_lib.measure.sampler import Sampler, cache_bytes, fastest
 from course_lib.measure.units import with_prefix
 
-__all__ = ["Ceilings", "ceilings"]
+__all__ = ["ARITHMETICS", "Ceilings", "ceilings", "peak", "reading_rates"]
 
 _SIDES = {"cpu": (384, 768, 1152), "cuda": (2048, 4096, 8192)}  # of the square matrices
-_NUMBERS = {"cpu": 1 << 24, "cuda": 1 << 28}  # float32: arrays of 64 MiB and of 1 GiB, beyond most caches
-_RUNS = 5
+_MAPS = {"cpu": ((1, 256, 28), (2, 128, 56)), "cuda": ((32, 256, 56),)}  # images, channels, side of a 3x3 convolution
+_LEAST, _MOST = 1 << 28, 1 << 31  # bytes of the array that lies beyond the cache
+_PARTS = {"cpu": 16, "cuda": 1}  # read one after the other, each timed alone
 
 
 @dataclass(frozen=True, repr=False)
 class Ceilings:
     """What a machine can do at best.
 
-    macs_per_second   multiply-accumulates of a large float32 matrix product.
-    bytes_per_second  read and written while long arrays are copied and added.
+    macs_per_second   multiply-accumulates of the fastest large float32 matrix product or convolution.
+    bytes_per_second  read from memory, beyond all caches ("cold").
     device            where they were measured.
+    cached_bytes_per_second  read from the last cache ("warm"); None if not measured.
     """
 
     macs_per_second: float
     bytes_per_second: float
     device: str = "cpu"
+    cached_bytes_per_second: float | None = None
 
     def __post_init__(self) -> None:
         if not (self.macs_per_second > 0 and self.bytes_per_second > 0):
@@ -47,17 +50,24 @@ class Ceilings:
         return min(self.macs_per_second, self.bytes_per_second * intensity)
 
     def __repr__(self) -> str:
-        rates = f"{with_prefix(self.macs_per_second, 'MAC/s')}, {with_prefix(self.bytes_per_second, 'B/s')}"
+        rates = f"{with_prefix(self.macs_per_second, 'MAC/s')}, {with_prefix(self.bytes_per_second, 'B/s')} from memory"
+        if self.cached_bytes_per_second:
+            rates += f", {with_prefix(self.cached_bytes_per_second, 'B/s')} from the cache"
         return f"{rates} on {self.device}, ridge at {self.ridge:.3g} MACs per byte"
 
 
 def ceilings(device: torch.device | str = "cpu") -> Ceilings:
-    """Measure both ceilings in about a second, once for each device and number of torch's threads.
+    """Measure the ceilings in a second or two, once for each device and number of torch's threads.
 
-    The multiplication rate is the best of products of float32 matrices of several sizes; the bandwidth the best of
-    copying an array and of a triad a = b + 3 c (McCalpin's STREAM), each number counted once for every read and write.
-    The best of several runs is taken, since anything else that runs only slows them down. A processor whose cache
-    holds 192 MiB shows the cache's bandwidth.
+    The multiplication rate is the best of float32 products and 3x3 convolutions of several sizes: libraries differ, and
+    on some processors torch's convolutions are twice as fast as its products. The reading rates are those of sums over
+    an array 8 times as large as the last cache, and over one a quarter as large. Reading, and not copying: a copy also
+    has the memory that it writes to read first, which nobody counts.
+
+    What other programs do is kept out. All samples are short, a millisecond or so, and the fastest counts: whole passes
+    over a large array are interrupted every time, parts of it are not. And where one core is another program's, torch's
+    threads wait for the one that it keeps from running, in every sample: so all but one of them are timed too, and the
+    better counts (arithmetic scaled up to all threads, since it shares nothing).
     """
     return _measured(str(torch.device(device)), torch.get_num_threads())
 
@@ -65,34 +75,90 @@ def ceilings(device: torch.device | str = "cpu") -> Ceilings:
 @lru_cache(maxsize=8)
 def _measured(name: str, threads: int) -> Ceilings:
     device = torch.device(name)
-    kind = device.type if device.type in _SIDES else "cpu"
+    cold, warm = reading_rates(device)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{name}, {threads} thread"
+    return Ceilings(peak(device), cold, where + "s" * (device.type != "cuda" and threads > 1), warm)
+
+
+def reading_rates(device: torch.device) -> tuple[float, float]:
+    """Bytes per second of a sum over float32 numbers: in memory, and in the last cache."""
+    cache = cache_bytes(device)
+    size = min(max(8 * cache, _LEAST), _MOST)
+    array = torch.ones(size // 4, device=device)  # written, so that every page is there before it is read
+    parts, near = array.chunk(_PARTS[_kind(device)]), array[: cache // 16]
+    cold, warm = [], []
+    for _ in _thread_counts(device):
+        # every part's own fastest sample: a cache may keep a few parts of an array that is too large for it
+        cold.append(array.nbytes / sum(fastest([Sampler(device, [part.sum]) for part in parts], patience=10)))
+        warm.append(near.nbytes / fastest([Sampler(device, [near.sum])])[0])
+    return max(cold), max(warm)
+
+
+def peak(device: torch.device, arithmetic: str = "float32") -> float:
+    """MAC/s of the fastest large product in this arithmetic (a key of ARITHMETICS), for float32 also convolution.
+
+    As torch is set: with `torch.backends.cudnn.allow_tf32`, which is on unless set otherwise, a GPU's convolutions of
+    float32 numbers multiply 10 bits of each. Raises ValueError for another arithmetic.
+    """
+    if arithmetic not in ARITHMETICS:
+        raise ValueError(f"arithmetic is one of {', '.join(ARITHMETICS)}, not {arithmetic!r}")
     with torch.inference_mode():
-        macs = max(_product_rate(side, device) for side in _SIDES[kind])
-        moved = _copy_rate(_NUMBERS[kind], device)
-    if kind == "cuda":
-        return Ceilings(macs, moved, torch.cuda.get_device_name(device))
-    return Ceilings(macs, moved, f"{name}, {threads} thread{'s' if threads > 1 else ''}")
+        work = [(side**3, ARITHMETICS[arithmetic](device, side)) for side in _SIDES[_kind(device)]]
+        if arithmetic == "float32":
+            work += [_convolution(device, *shape) for shape in _MAPS[_kind(device)]]
+        rates = []
+        for share in _thread_counts(device):
+            seconds = fastest([Sampler(device, [call]) for _, call in work])
+            rates.append(max(macs / each for (macs, _), each in zip(work, seconds, strict=True)) / share)
+    return max(rates)
 
 
-def _product_rate(side: int, device: torch.device) -> float:
-    left, right = torch.rand(side, side, device=device), torch.rand(side, side, device=device)
-    out = torch.empty_like(left)
-    return side**3 / _best_seconds(partial(torch.mm, left, right, out=out))
+def _thread_counts(device: torch.device) -> Iterator[float]:
+    """Sets torch to all of its threads, then to all but one, and yields the share of them; a GPU needs none."""
+    threads = torch.get_num_threads()
+    yield 1.0
+    if device.type != "cuda" and threads > 1:
+        torch.set_num_threads(threads - 1)
+        try:
+            yield (threads - 1) / threads
+        finally:
+            torch.set_num_threads(threads)
 
 
-def _copy_rate(numbers: int, device: torch.device) -> float:
-    a, b, c = (torch.ones(numbers, device=device) for _ in range(3))
-    copied = 2 * a.nbytes / _best_seconds(partial(a.copy_, b))
-    added = 3 * a.nbytes / _best_seconds(partial(torch.add, b, c, alpha=3, out=a))
-    return max(copied, added)
+def _floating(dtype: torch.dtype) -> Callable[[torch.device, int], Callable[[], Tensor]]:
+    def product(device: torch.device, side: int) -> Callable[[], Tensor]:
+        left, right = (_random(device, side, side).to(dtype) for _ in range(2))
+        return partial(torch.mm, left, right, out=torch.empty_like(left))
+
+    return product
 
 
-def _best_seconds(call: Callable[[], Any]) -> float:
-    seconds = []
-    for _ in range(1 + _RUNS):
-        wait_for_gpu()
-        started = time.perf_counter()
-        call()
-        wait_for_gpu()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds[1:])  # the first run fills caches and touches fresh pages
+def _int8(device: torch.device, side: int) -> Callable[[], Tensor]:
+    left, right = ((50 * _random(device, side, side)).clamp(-128, 127).to(torch.int8) for _ in range(2))
+    right = right.t().contiguous().t()  # cuBLASLt wants the second operand by columns
+    return partial(torch._int_mm, left, right)
+
+
+# Rates are those of a large dense product of the vendor's library.
+ARITHMETICS = {
+    "float32": _floating(torch.float32),
+    "float16": _floating(torch.float16),
+    "bfloat16": _floating(torch.bfloat16),
+    "int8": _int8,
+}
+
+
+def _convolution(device: torch.device, images: int, channels: int, side: int) -> tuple[int, Callable[[], Tensor]]:
+    x = _random(device, images, channels, side, side).to(memory_format=torch.channels_last)
+    weight = _random(device, channels, channels, 3, 3).to(memory_format=torch.channels_last)
+    return images * side**2 * channels**2 * 9, partial(F.conv2d, x, weight, padding=1)
+
+
+def _random(device: torch.device, *shape: int) -> Tensor:
+    """From a stream of its own: measuring changes no number that a notebook draws. Equal numbers would cost a GPU less
+    power, and let it run faster than any real work."""
+    return torch.randn(*shape, device=device, generator=torch.Generator(device).manual_seed(len(shape)))
+
+
+def _kind(device: torch.device) -> str:
+    return device.type if device.type in _SIDES else "cpu"

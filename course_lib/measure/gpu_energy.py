@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from course_lib.measure.gpu_wait import wait_for_gpu
+from course_lib.measure.latency import wait_for_gpu
 from course_lib.measure.nvml import EnergyCounter, NoEnergyMeter, current_gpu
 from course_lib.measure.units import with_prefix
 

@@ -5,7 +5,7 @@ Source: Williams, Waterman, Patterson, "Roofline: an insightful visual performan
 
 from __future__ import annotations
 
-import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,47 +14,16 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from course_lib.measure.ceilings import Ceilings, ceilings
-from course_lib.measure.counts import LayerCount, count
-from course_lib.measure.gpu_wait import wait_for_gpu
+from course_lib.measure.counts import count
+from course_lib.measure.layer_rates import LayerRate, time_layers
+from course_lib.measure.roofline_plot import draw_roofline
 from course_lib.measure.table import Table
 from course_lib.measure.units import with_prefix
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LayerRate", "Roofline", "roofline"]
-
-
-@dataclass(frozen=True)
-class LayerRate:
-    """One layer in one call of the model.
-
-    kind      such as "Conv2d 3x3", "Conv2d 3x3 depthwise", "Linear".
-    bytes     its input, its weights and its output, each number moved once: the least that any machine must move.
-    seconds   the best of the runs.
-    """
-
-    name: str
-    kind: str
-    macs: int
-    bytes: int
-    seconds: float
-    attainable: float
-
-    @property
-    def intensity(self) -> float:
-        """MACs per byte."""
-        return self.macs / self.bytes
-
-    @property
-    def achieved(self) -> float:
-        """MAC/s."""
-        return self.macs / self.seconds
-
-    @property
-    def efficiency(self) -> float:
-        """Achieved of attainable; above 1 where caches serve faster than the memory behind them."""
-        return self.achieved / self.attainable
+__all__ = ["Roofline", "roofline"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,10 +44,12 @@ class Roofline:
     left_out: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        bound = sum(layer.intensity < self.ceilings.ridge for layer in self.layers)
+        bound = sum(layer.bound == "memory" for layer in self.layers)
+        above = Counter(layer.remark for layer in self.layers if layer.remark)
         return (
-            f"{len(self.layers)} layers, {bound} of them below the ridge (bound by memory); "
-            f"one call takes {with_prefix(self.seconds, 's')}; {self.ceilings}"
+            f"{len(self.layers)} layers, {bound} of them below the ridge (bound by memory)"
+            + "".join(f", {number} {remark}" for remark, number in above.items())
+            + f"; one call takes {with_prefix(self.seconds, 's')}; {self.ceilings}"
         )
 
     def table(self) -> list[LayerRate]:
@@ -95,21 +66,23 @@ class Roofline:
                 layer.achieved / 1e9,
                 layer.attainable / 1e9,
                 100 * layer.efficiency,
+                layer.remark,
                 layer.seconds * 1e3,
             )
             for layer in self.layers
         ]
-        rows.append(("the rest", "", "", "", "", "", "", self.rest * 1e3))
-        heads = ("layer", "kind", "MMAC", "MACs per byte", "GMAC/s", "attainable", "% of it", "ms")
+        rows.append(("the rest", "", "", "", "", "", "", "", self.rest * 1e3))
+        heads = ("layer", "kind", "MMAC", "MACs per byte", "GMAC/s", "attainable", "% of it", "above it", "ms")
         Table(heads, rows).show()
         if self.left_out:
             print(f"Left out, since other layers run between their products: {', '.join(self.left_out)}")
 
     def plot(self, title: str = "Roofline") -> Figure:
-        """The ceilings and one dot per layer on logarithmic axes, as a matplotlib Figure; its area shows its time."""
-        from course_lib.measure.roofline_plot import draw_roofline
+        """The ceilings and one dot per layer on logarithmic axes, as a matplotlib Figure; its area shows its time.
 
-        return draw_roofline(self, title)
+        A dot above the roof is hollow, and the legend says why: its numbers came from a cache, in most cases.
+        """
+        return draw_roofline(self.layers, self.ceilings, title)
 
 
 def roofline(model: nn.Module, *inputs: Any, runs: int = 5, machine: Ceilings | None = None) -> Roofline:
@@ -131,91 +104,16 @@ def roofline(model: nn.Module, *inputs: Any, runs: int = 5, machine: Ceilings | 
     if not whole:
         raise ValueError(f"{type(model).__name__} has no layer that multiplies in this call: there is no rate to show")
     machine = machine or ceilings(_device_of(model, inputs))
-    seen = {module: _Seen() for module in whole}
-    timed = _run(model, inputs, seen, runs)
+    timed = time_layers(model, inputs, whole, runs, machine)
     return Roofline(
-        layers=tuple(_rate(row, module, seen[module], machine) for module, row in whole.items()),
-        seconds=min(total for total, _ in timed),
-        rest=min(rest for _, rest in timed),
+        layers=timed.layers,
+        seconds=timed.whole,
+        rest=timed.rest,
         ceilings=machine,
         left_out=tuple(row.name for row, module in rows if module not in whole),
     )
 
 
-@dataclass
-class _Seen:
-    """One layer's time and bytes in the present run, and its best time so far."""
-
-    started: float = 0.0
-    seconds: float = 0.0
-    best: float = float("inf")
-    bytes: int = 0
-
-
-def _run(
-    model: nn.Module, inputs: tuple[Any, ...], seen: dict[nn.Module, _Seen], runs: int
-) -> list[tuple[float, float]]:
-    def enter(module: nn.Module, _: Any) -> None:
-        seen[module].started = _now()
-
-    def leave(module: nn.Module, arguments: Any, named: Any, output: Any) -> None:
-        seen[module].seconds += _now() - seen[module].started
-        seen[module].bytes += _bytes(arguments, named, output, list(module.parameters()))
-
-    modes = {module: module.training for module in model.modules()}
-    handles = [module.register_forward_pre_hook(enter) for module in seen]
-    handles += [module.register_forward_hook(leave, with_kwargs=True) for module in seen]
-    model.eval()
-    try:
-        with torch.no_grad():
-            for _ in range(2):
-                _one_run(model, inputs, seen)
-            for layer in seen.values():
-                layer.best = float("inf")
-            return [_one_run(model, inputs, seen) for _ in range(runs)]
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
-
-
-def _one_run(model: nn.Module, inputs: tuple[Any, ...], seen: dict[nn.Module, _Seen]) -> tuple[float, float]:
-    """Seconds of the whole call, and of it without the layers."""
-    for layer in seen.values():
-        layer.seconds, layer.bytes = 0.0, 0
-    started = _now()
-    model(*inputs)
-    total = _now() - started
-    for layer in seen.values():
-        layer.best = min(layer.best, layer.seconds)
-    return total, total - sum(layer.seconds for layer in seen.values())
-
-
-def _now() -> float:
-    wait_for_gpu()
-    return time.perf_counter()
-
-
-def _bytes(*nests: Any) -> int:
-    return sum(leaf.numel() * leaf.element_size() for leaf in tree_leaves(nests) if isinstance(leaf, Tensor))
-
-
 def _device_of(model: nn.Module, inputs: tuple[Any, ...]) -> torch.device:
     tensors = (leaf for leaf in (*tree_leaves(inputs), *model.parameters()) if isinstance(leaf, Tensor))
     return next((tensor.device for tensor in tensors), torch.device("cpu"))
-
-
-def _rate(row: LayerCount, module: nn.Module, seen: _Seen, machine: Ceilings) -> LayerRate:
-    attainable = machine.attainable(row.macs / seen.bytes)
-    return LayerRate(row.name, _kind(module), row.macs, seen.bytes, seen.best, attainable)
-
-
-def _kind(module: nn.Module) -> str:
-    kind = type(module).__name__
-    if not hasattr(module, "kernel_size"):
-        return kind
-    kind += " " + "x".join(map(str, module.kernel_size))
-    if module.groups == 1:
-        return kind
-    return f"{kind} {'depthwise' if module.groups == module.in_channels else 'grouped'}"

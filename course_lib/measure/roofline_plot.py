@@ -2,79 +2,97 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from course_lib.dot_names import name_dots
+from course_lib.explore.dot_names import name_dots
+from course_lib.measure.ceilings import Ceilings
+from course_lib.measure.layer_rates import LayerRate
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from course_lib.measure.ceilings import Ceilings
-    from course_lib.measure.roofline import Roofline
 
 __all__ = ["draw_roofline"]
 
 _MARKERS = "os^vDP*X<>"
 
 
-def draw_roofline(measured: Roofline, title: str, names: int = 6) -> Figure:
-    """A Figure with logarithmic axes; `names` of the slowest layers are named, fewer where names would collide."""
+def draw_roofline(layers: Sequence[LayerRate], machine: Ceilings, title: str, names: int = 6) -> Figure:
+    """A Figure with logarithmic axes; `names` of the slowest layers are named, fewer where names would collide.
+
+    Dots above the roof are hollow, with the reason in the legend.
+    """
     from matplotlib import pyplot as plt
     from matplotlib.ticker import NullFormatter
 
     figure, axes = plt.subplots(figsize=(7.8, 4.4), layout="constrained")
     axes.set(xscale="log", yscale="log", xlabel="arithmetic intensity (MACs per byte)", ylabel="rate (GMAC/s)")
-    axes.set_title(f"{title}: {measured.ceilings.device}")
-    _set_limits(axes, measured)
-    _draw_layers(axes, measured)
+    axes.set_title(f"{title}: {machine.device}")
+    _set_limits(axes, layers, machine)
+    _draw_layers(axes, layers)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
-    legend = axes.legend(fontsize=8, title="dot area: time", title_fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    for handle in legend.legend_handles:
-        handle.set_sizes([40])
+    _draw_legend(axes, layers)
     figure.draw_without_rendering()  # lays the axes out; from here on they stay, so that text can be measured
     figure.set_layout_engine("none")
-    lines = _draw_ceilings(axes, measured.ceilings)
+    lines = _draw_ceilings(axes, machine)
     dots = np.concatenate([axes.transData.transform(drawn.get_offsets()) for drawn in axes.collections])
-    slowest = sorted(measured.layers, key=lambda layer: -layer.seconds)[:names]
+    slowest = sorted(layers, key=lambda layer: -layer.seconds)[:names]
     labels = [(layer.name, (layer.intensity, layer.achieved / 1e9), "black") for layer in slowest]
     name_dots(axes, labels, avoid=np.concatenate([lines, dots]), fontsize=7)
     plt.close(figure)  # else a notebook shows it twice: once as the cell's value, once as an open figure
     return figure
 
 
-def _set_limits(axes: Any, measured: Roofline) -> None:
-    machine, layers = measured.ceilings, measured.layers
+def _set_limits(axes: Axes, layers: Sequence[LayerRate], machine: Ceilings) -> None:
     intensities = [machine.ridge, *(layer.intensity for layer in layers)]
     left, right = min(intensities) / 4, max(intensities) * 4
     rates = [machine.macs_per_second, machine.attainable(left), *(layer.achieved for layer in layers)]
     axes.set(xlim=(left, right), ylim=(min(rates) / 2e9, max(rates) * 2.5 / 1e9))
 
 
-def _draw_layers(axes: Any, measured: Roofline) -> None:
-    longest = max(layer.seconds for layer in measured.layers)
-    for number, kind in enumerate(dict.fromkeys(layer.kind for layer in measured.layers)):
-        layers = [layer for layer in measured.layers if layer.kind == kind]
+def _draw_layers(axes: Axes, layers: Sequence[LayerRate]) -> None:
+    longest = max(layer.seconds for layer in layers)
+    for number, kind in enumerate(dict.fromkeys(layer.kind for layer in layers)):
+        alike = [layer for layer in layers if layer.kind == kind]
+        colour = f"C{number % 7}"
         axes.scatter(
-            [layer.intensity for layer in layers],
-            [layer.achieved / 1e9 for layer in layers],
-            s=[14 + 90 * layer.seconds / longest for layer in layers],
+            [layer.intensity for layer in alike],
+            [layer.achieved / 1e9 for layer in alike],
+            s=[14 + 90 * layer.seconds / longest for layer in alike],
             marker=_MARKERS[number % len(_MARKERS)],
-            color=f"C{number % 7}",
+            facecolor=["white" if layer.remark else colour for layer in alike],
+            edgecolor=[colour if layer.remark else "white" for layer in alike],
+            linewidth=[1.2 if layer.remark else 0.6 for layer in alike],
             alpha=0.75,
-            edgecolor="white",
-            linewidth=0.6,
-            label=kind,
             zorder=3,
         )
 
 
-def _draw_ceilings(axes: Any, machine: Ceilings) -> np.ndarray:
+def _draw_legend(axes: Axes, layers: Sequence[LayerRate]) -> None:
+    from matplotlib.lines import Line2D
+
+    def dot(number: int, fill: str, label: str) -> Line2D:
+        marker, colour = _MARKERS[number % len(_MARKERS)], f"C{number % 7}" if fill != "white" else "0.3"
+        return Line2D([], [], linestyle="", marker=marker, markerfacecolor=fill, markeredgecolor=colour, label=label)
+
+    kinds = dict.fromkeys(layer.kind for layer in layers)
+    handles = [dot(number, f"C{number % 7}", kind) for number, kind in enumerate(kinds)]
+    remarks = dict.fromkeys(layer.remark for layer in layers if layer.remark)
+    handles += [dot(0, "white", f"hollow: {remark}") for remark in remarks]
+    axes.legend(
+        handles=handles, fontsize=8, title="dot area: time", title_fontsize=8, loc="upper left", bbox_to_anchor=(1, 1)
+    )
+
+
+def _draw_ceilings(axes: Axes, machine: Ceilings) -> np.ndarray:
     """Draws both with their values and returns points [n, 2] in pixels where no name may stand."""
     left, right = axes.get_xlim()
+    points = [_draw_cache(axes, machine)]
     peak = machine.macs_per_second / 1e9
     axes.plot([left, machine.ridge, right], [machine.attainable(left) / 1e9, peak, peak], color="black", zorder=1)
     axes.axvline(machine.ridge, color="0.7", linestyle=":", linewidth=1, zorder=0)
@@ -96,4 +114,16 @@ def _draw_ceilings(axes: Any, machine: Ceilings) -> np.ndarray:
     above = [roof + np.array([0, step]) for step in (0, 8, 16)]  # where the memory's value stands
     box = value.get_window_extent()
     across, up = np.meshgrid(np.linspace(box.x0, box.x1, 60), np.linspace(box.y0, box.y1, 4))
-    return np.concatenate([*above, np.stack([across.ravel(), up.ravel()], axis=1)])
+    return np.concatenate([*points, *above, np.stack([across.ravel(), up.ravel()], axis=1)])
+
+
+def _draw_cache(axes: Axes, machine: Ceilings) -> np.ndarray:
+    """The roof over numbers that are in the last cache: a thin line from the left to the arithmetic's ceiling."""
+    rate, (left, _) = machine.cached_bytes_per_second, axes.get_xlim()
+    if not rate or rate * left >= machine.macs_per_second:
+        return np.empty((0, 2))
+    corner = (machine.macs_per_second / rate, machine.macs_per_second / 1e9)
+    (line,) = axes.plot([left, corner[0]], [rate * left / 1e9, corner[1]], color="0.5", linestyle="--", linewidth=1)
+    line.set_zorder(0)
+    ends = axes.transData.transform([(left, rate * left / 1e9), corner])
+    return np.linspace(*ends, 200)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from course_lib.models.initialisation import initialise
+from course_lib.models.registry import architecture
 
 __all__ = ["AlexNet", "alexnet", "alexnet_2012", "small_alexnet"]
 
@@ -57,6 +58,7 @@ def _overlapping_pool() -> nn.Module:
     return nn.MaxPool2d(kernel_size=3, stride=2)
 
 
+@architecture
 def alexnet(num_classes: int = 1000) -> AlexNet:
     """AlexNet of 2014: 61,100,840 parameters, 0.714 GMAC for one image [3, 224, 224]; H and W at least 63."""
     features = nn.Sequential(
@@ -69,6 +71,7 @@ def alexnet(num_classes: int = 1000) -> AlexNet:
     return AlexNet(features, 256, 6, 4096, num_classes)
 
 
+@architecture
 def alexnet_2012(num_classes: int = 1000) -> AlexNet:
     """AlexNet of 2012: 60,965,224 parameters, 0.724 GMAC for one image [3, 227, 227]; H and W at least 67."""
     features = nn.Sequential(
@@ -86,6 +89,7 @@ def _response_norm() -> nn.Module:
     return nn.LocalResponseNorm(size=5, alpha=5 * 1e-4, beta=0.75, k=2)
 
 
+@architecture
 def small_alexnet(num_classes: int = 10, in_channels: int = 3, width: int = 16) -> AlexNet:
     """For small pictures: 358,394 parameters, 7.41 MMAC for one image [3, 32, 32].
 

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.models.registry import architecture
 from course_lib.models.transformer_layer import (
     AttentionFactory,
     NormFactory,
@@ -157,11 +158,13 @@ class BertClassifier(nn.Module):
         return self.head(self.dropout(self.bert(tokens, padding, segments, mask).pooled))
 
 
+@architecture
 def bert_base(*, attention: AttentionFactory | None = None) -> Bert:
     """BERT-base, uncased: 109,482,240 parameters, as published ("110M")."""
     return Bert(BertConfig(), attention=attention)
 
 
+@architecture
 def small_bert(
     vocabulary: int = 257,
     positions: int = 128,

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.models.registry import architecture
+
 __all__ = ["CausalConvNet", "ConvClassifier", "conv_classifier", "conv_language_model"]
 
 
@@ -91,11 +93,13 @@ class CausalConvNet(nn.Module):
         return self.head(x.transpose(1, 2))
 
 
+@architecture
 def conv_classifier(num_classes: int = 10, vocabulary: int = 256, width: int = 32) -> ConvClassifier:
     """A 1-D CNN that sorts byte sequences into classes: 34,890 parameters."""
     return ConvClassifier(vocabulary, width, num_classes, filters=64)
 
 
+@architecture
 def conv_language_model(vocabulary: int = 256, width: int = 96, layers: int = 5) -> CausalConvNet:
     """The labs' 1-D CNN, for bytes: 188,128 parameters; each logit depends on 63 bytes."""
     return CausalConvNet(vocabulary, width, layers, kernel=3)

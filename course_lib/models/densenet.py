@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from course_lib.models.registry import architecture
+
 __all__ = ["DenseLayer", "DenseNet", "densenet121", "densenet169", "densenet201", "small_densenet"]
 
 
@@ -103,21 +105,25 @@ def _imagenet(depths: Sequence[int], num_classes: int) -> DenseNet:
     return DenseNet(stem, 64, 32, depths, num_classes)
 
 
+@architecture
 def densenet121(num_classes: int = 1000) -> DenseNet:
     """DenseNet-121: 7,978,856 parameters, 2.834 GMAC for one image [3, 224, 224]; H and W at least 29."""
     return _imagenet((6, 12, 24, 16), num_classes)
 
 
+@architecture
 def densenet169(num_classes: int = 1000) -> DenseNet:
     """DenseNet-169: 14,149,480 parameters, 3.360 GMAC for one image [3, 224, 224]; H and W at least 29."""
     return _imagenet((6, 12, 32, 32), num_classes)
 
 
+@architecture
 def densenet201(num_classes: int = 1000) -> DenseNet:
     """DenseNet-201: 20,013,928 parameters, 4.291 GMAC for one image [3, 224, 224]; H and W at least 29."""
     return _imagenet((6, 12, 48, 32), num_classes)
 
 
+@architecture
 def small_densenet(num_classes: int = 10, in_channels: int = 3, width: int = 8) -> DenseNet:
     """For small pictures: 33,406 parameters, 3.70 MMAC for one image [3, 32, 32].
 

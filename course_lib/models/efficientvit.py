@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from course_lib.models.registry import architecture
 from course_lib.models.relu_attention import LinearAttention, relu_attention
 
 __all__ = [
@@ -151,30 +152,35 @@ class EfficientViT(nn.Module):
         return self.head(self.stages(self.stem(images)))
 
 
+@architecture
 def efficientvit_b0(num_classes: int = 1000, *, linear_attention: LinearAttention = relu_attention) -> EfficientViT:
     """EfficientViT-B0: 3,410,008 parameters, 0.10 GMAC for one image [3, 224, 224], attention in linear order."""
     sizes = ((8, 16, 32, 64, 128), (1, 2, 2, 2, 2), 16, (1024, 1280))
     return EfficientViT(*sizes, num_classes, linear_attention=linear_attention)
 
 
+@architecture
 def efficientvit_b1(num_classes: int = 1000, *, linear_attention: LinearAttention = relu_attention) -> EfficientViT:
     """EfficientViT-B1: 9,102,024 parameters, 0.52 GMAC for one image [3, 224, 224], attention in linear order."""
     sizes = ((16, 32, 64, 128, 256), (1, 2, 3, 3, 4), 16, (1536, 1600))
     return EfficientViT(*sizes, num_classes, linear_attention=linear_attention)
 
 
+@architecture
 def efficientvit_b2(num_classes: int = 1000, *, linear_attention: LinearAttention = relu_attention) -> EfficientViT:
     """EfficientViT-B2: 24,330,712 parameters, 1.6 GMAC for one image [3, 224, 224], attention in linear order."""
     sizes = ((24, 48, 96, 192, 384), (1, 3, 4, 4, 6), 32, (2304, 2560))
     return EfficientViT(*sizes, num_classes, linear_attention=linear_attention)
 
 
+@architecture
 def efficientvit_b3(num_classes: int = 1000, *, linear_attention: LinearAttention = relu_attention) -> EfficientViT:
     """EfficientViT-B3: 48,646,056 parameters, 4.0 GMAC for one image [3, 224, 224], attention in linear order."""
     sizes = ((32, 64, 128, 256, 512), (1, 4, 6, 6, 9), 32, (2304, 2560))
     return EfficientViT(*sizes, num_classes, linear_attention=linear_attention)
 
 
+@architecture
 def small_efficientvit(
     num_classes: int = 10,
     in_channels: int = 3,

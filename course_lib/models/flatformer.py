@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.models.point_groups import Groups, group_points
+from course_lib.models.registry import architecture
 from course_lib.models.transformer_layer import AttentionFactory, NormFactory, TorchAttention, TransformerLayer
 
 __all__ = ["FlatFormer", "FlatFormerLayer", "small_flatformer"]
@@ -91,6 +92,7 @@ class FlatFormer(nn.Module):
         return self.head(sums / counts[:, None])
 
 
+@architecture
 def small_flatformer(
     num_classes: int = 4,
     in_features: int = 1,

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.models.registry import architecture
 from course_lib.models.transformer_layer import (
     AttentionFactory,
     NormFactory,
@@ -112,11 +113,13 @@ class Gpt(nn.Module):
         return tokens
 
 
+@architecture
 def gpt2(*, attention: AttentionFactory | None = None) -> Gpt:
     """GPT-2 small: 124,439,808 parameters."""
     return Gpt(GptConfig(), attention=attention)
 
 
+@architecture
 def small_gpt(
     vocabulary: int = 256,
     positions: int = 128,

@@ -7,9 +7,12 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from course_lib.models.registry import architecture
+
 __all__ = ["MLP"]
 
 
+@architecture
 class MLP(nn.Module):
     """Fully connected layers of the given sizes; LeNet-300-100 (LeCun et al., 1998) is `MLP([784, 300, 100, 10])`.
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from course_lib.models.initialisation import initialise
+from course_lib.models.registry import architecture
 from course_lib.models.torchvision_blocks import torchvision_conv, torchvision_rounded, torchvision_separable
 
 __all__ = ["MobileNetV1", "mobilenet_v1", "small_mobilenet_v1"]
@@ -49,6 +50,7 @@ class MobileNetV1(nn.Module):
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
+@architecture
 def mobilenet_v1(
     num_classes: int = 1000,
     width: float = 1.0,
@@ -65,6 +67,7 @@ def mobilenet_v1(
     return MobileNetV1(3, rounded(32 * width), layers, num_classes, block)
 
 
+@architecture
 def small_mobilenet_v1(
     num_classes: int = 10, in_channels: int = 3, width: int = 16, *, block: Separable = torchvision_separable
 ) -> MobileNetV1:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from course_lib.models.initialisation import initialise
+from course_lib.models.registry import architecture
 from course_lib.models.torchvision_blocks import (
     torchvision_conv,
     torchvision_inverted_residual,
@@ -70,6 +71,7 @@ class MobileNetV2(nn.Module):
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
+@architecture
 def mobilenet_v2(
     num_classes: int = 1000,
     width: float = 1.0,
@@ -86,6 +88,7 @@ def mobilenet_v2(
     return MobileNetV2(3, rounded(32 * width), stages, rounded(1280 * max(1.0, width)), num_classes, block)
 
 
+@architecture
 def small_mobilenet_v2(
     num_classes: int = 10,
     in_channels: int = 3,

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from course_lib.models.initialisation import initialise
+from course_lib.models.registry import architecture
 from course_lib.models.torchvision_blocks import (
     torchvision_conv,
     torchvision_excitation,
@@ -134,6 +135,7 @@ def _imagenet(
     return MobileNetV3(3, rounded(16 * width), scaled, hidden, norm=_slow_norm, **arguments)
 
 
+@architecture
 def mobilenet_v3_large(
     num_classes: int = 1000,
     width: float = 1.0,
@@ -153,6 +155,7 @@ def mobilenet_v3_large(
     return _imagenet(_LARGE, 1280, width, rounded, **parts)
 
 
+@architecture
 def mobilenet_v3_small(
     num_classes: int = 1000,
     width: float = 1.0,
@@ -170,6 +173,7 @@ def mobilenet_v3_small(
     return _imagenet(_SMALL, 1024, width, rounded, **parts)
 
 
+@architecture
 def small_mobilenet_v3(
     num_classes: int = 10,
     in_channels: int = 3,

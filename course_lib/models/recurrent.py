@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from course_lib.models.registry import architecture
+
 __all__ = [
     "RecurrentClassifier",
     "RecurrentLanguageModel",
@@ -85,21 +87,25 @@ class RecurrentClassifier(nn.Module):
         return self.head(self.dropout(both))
 
 
+@architecture
 def lstm_language_model(vocabulary: int = 256, width: int = 128, layers: int = 1) -> RecurrentLanguageModel:
     """The labs' LSTM, for bytes: 197,888 parameters."""
     return RecurrentLanguageModel("lstm", vocabulary, width, layers)
 
 
+@architecture
 def gru_language_model(vocabulary: int = 256, width: int = 128, layers: int = 1) -> RecurrentLanguageModel:
     """The labs' GRU, for bytes: 164,864 parameters."""
     return RecurrentLanguageModel("gru", vocabulary, width, layers)
 
 
+@architecture
 def lstm_classifier(num_classes: int = 10, vocabulary: int = 256, width: int = 64) -> RecurrentClassifier:
     """A bidirectional LSTM that sorts byte sequences into classes: 84,234 parameters."""
     return RecurrentClassifier("lstm", vocabulary, width, num_classes)
 
 
+@architecture
 def gru_classifier(num_classes: int = 10, vocabulary: int = 256, width: int = 64) -> RecurrentClassifier:
     """A bidirectional GRU that sorts byte sequences into classes: 67,594 parameters."""
     return RecurrentClassifier("gru", vocabulary, width, num_classes)

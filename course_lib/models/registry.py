@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
-from course_lib.models.mlp import MLP
+__all__ = ["architecture", "build", "names"]
 
-__all__ = ["build", "names"]
+_MAKERS: dict[str, Callable[..., nn.Module]] = {}
 
-# Files by name: some hold a function of their own name, which the package's attribute then is.
-_FAMILIES = (
-    "alexnet",
-    "vgg",
-    "resnet",
-    "resnext",
-    "senet",
-    "densenet",
-    "squeezenet",
-    "mobilenet_v1",
-    "mobilenet_v2",
-    "mobilenet_v3",
-    "shufflenet_v1",
-    "shufflenet_v2",
-    "vit",
-    "swin",
-    "efficientvit",
-    "flatformer",
-    "bert",
-    "gpt",
-    "t5",
-    "recurrent",
-    "conv1d",
-)
+Maker = TypeVar("Maker", bound=Callable[..., nn.Module])
 
 
-def _makers() -> dict[str, Callable[..., nn.Module]]:
-    """A family's functions by name; its classes, which are capitalised, are no architectures yet."""
-    files = [import_module(f"course_lib.models.{family}") for family in _FAMILIES]
-    return {name: getattr(file, name) for file in files for name in file.__all__ if name.islower()}
-
-
-_MAKERS: dict[str, Callable[..., nn.Module]] = {"MLP": MLP, **_makers()}
+def architecture(make: Maker) -> Maker:
+    """Decorates a function, or a class, that makes a network, so that `build` knows it by its name."""
+    if make.__name__ in _MAKERS:
+        raise ValueError(f"two architectures are called {make.__name__}")
+    _MAKERS[make.__name__] = make
+    return make
 
 
 def names() -> tuple[str, ...]:
     """The architectures that `build` knows."""
-    return tuple(_MAKERS)
+    return tuple(sorted(_MAKERS))
 
 
 def build(name: str, **arguments: Any) -> nn.Module:
@@ -58,5 +33,5 @@ def build(name: str, **arguments: Any) -> nn.Module:
     Raises ValueError for a name it does not know.
     """
     if name not in _MAKERS:
-        raise ValueError(f"there is no model {name!r}; there are {', '.join(_MAKERS)}")
+        raise ValueError(f"there is no model {name!r}; there are {', '.join(names())}")
     return _MAKERS[name](**arguments)

@@ -12,6 +12,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from course_lib.models.registry import architecture
 from course_lib.models.residual_blocks import Bottleneck, PaddedShortcut, expansion
 from course_lib.models.torchvision_blocks import torchvision_basic_block, torchvision_projection
 
@@ -112,16 +113,19 @@ def _cifar(depth: int, num_classes: int) -> ResNet:
     return ResNet(stem, 16, torchvision_basic_block, (blocks,) * 3, (16, 32, 64), num_classes, PaddedShortcut)
 
 
+@architecture
 def resnet18(num_classes: int = 1000) -> ResNet:
     """ImageNet ResNet-18: 11,689,512 parameters, 1.814 GMAC for one image [3, 224, 224]."""
     return imagenet_resnet(torchvision_basic_block, (2, 2, 2, 2), num_classes)
 
 
+@architecture
 def resnet34(num_classes: int = 1000) -> ResNet:
     """ImageNet ResNet-34: 21,797,672 parameters, 3.664 GMAC for one image [3, 224, 224]."""
     return imagenet_resnet(torchvision_basic_block, (3, 4, 6, 3), num_classes)
 
 
+@architecture
 def resnet50(num_classes: int = 1000, early_stride: bool = False) -> ResNet:
     """ImageNet ResNet-50: 25,557,032 parameters, 4.089 GMAC for one image [3, 224, 224].
 
@@ -130,41 +134,49 @@ def resnet50(num_classes: int = 1000, early_stride: bool = False) -> ResNet:
     return imagenet_resnet(partial(Bottleneck, early_stride=early_stride), (3, 4, 6, 3), num_classes)
 
 
+@architecture
 def resnet101(num_classes: int = 1000, early_stride: bool = False) -> ResNet:
     """ImageNet ResNet-101: 44,549,160 parameters, 7.801 GMAC for one image [3, 224, 224]; early_stride as above."""
     return imagenet_resnet(partial(Bottleneck, early_stride=early_stride), (3, 4, 23, 3), num_classes)
 
 
+@architecture
 def resnet152(num_classes: int = 1000, early_stride: bool = False) -> ResNet:
     """ImageNet ResNet-152: 60,192,808 parameters, 11.514 GMAC for one image [3, 224, 224]; early_stride as above."""
     return imagenet_resnet(partial(Bottleneck, early_stride=early_stride), (3, 8, 36, 3), num_classes)
 
 
+@architecture
 def resnet20(num_classes: int = 10) -> ResNet:
     """CIFAR-10 ResNet-20: 269,722 parameters, 40.6 MMAC for one image [3, 32, 32]."""
     return _cifar(20, num_classes)
 
 
+@architecture
 def resnet32(num_classes: int = 10) -> ResNet:
     """CIFAR-10 ResNet-32: 464,154 parameters."""
     return _cifar(32, num_classes)
 
 
+@architecture
 def resnet44(num_classes: int = 10) -> ResNet:
     """CIFAR-10 ResNet-44: 658,586 parameters."""
     return _cifar(44, num_classes)
 
 
+@architecture
 def resnet56(num_classes: int = 10) -> ResNet:
     """CIFAR-10 ResNet-56: 853,018 parameters."""
     return _cifar(56, num_classes)
 
 
+@architecture
 def resnet110(num_classes: int = 10) -> ResNet:
     """CIFAR-10 ResNet-110: 1,727,962 parameters."""
     return _cifar(110, num_classes)
 
 
+@architecture
 def small_resnet(
     num_classes: int = 10,
     in_channels: int = 3,

@@ -12,6 +12,7 @@ from functools import partial
 
 from torch import nn
 
+from course_lib.models.registry import architecture
 from course_lib.models.residual_blocks import Bottleneck
 from course_lib.models.resnet import ResNet, imagenet_resnet, small_stem
 from course_lib.models.torchvision_blocks import torchvision_excitation
@@ -29,21 +30,25 @@ def _quarter(channels: int) -> nn.Module:
     return torchvision_excitation(channels, channels // 4)
 
 
+@architecture
 def se_resnet50(num_classes: int = 1000, *, attention: Attention = _sixteenth) -> ResNet:
     """SE-ResNet-50 as in the paper, strides in the first 1x1: 28,088,024 parameters, 3.860 GMAC at [3, 224, 224]."""
     return imagenet_resnet(_block(attention, early_stride=True), (3, 4, 6, 3), num_classes)
 
 
+@architecture
 def se_resnet101(num_classes: int = 1000, *, attention: Attention = _sixteenth) -> ResNet:
     """SE-ResNet-101 as in the paper, strides in the first 1x1: 49,326,872 parameters, 7.575 GMAC at [3, 224, 224]."""
     return imagenet_resnet(_block(attention, early_stride=True), (3, 4, 23, 3), num_classes)
 
 
+@architecture
 def se_resnext50_32x4d(num_classes: int = 1000, *, attention: Attention = _sixteenth) -> ResNet:
     """SE-ResNeXt-50: 27,559,896 parameters, 4.233 GMAC for one image [3, 224, 224]."""
     return imagenet_resnet(_block(attention, groups=32, widening=2), (3, 4, 6, 3), num_classes)
 
 
+@architecture
 def small_se_resnet(
     num_classes: int = 10, in_channels: int = 3, width: int = 16, *, attention: Attention = _quarter
 ) -> ResNet:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.models.initialisation import initialise
+from course_lib.models.registry import architecture
 
 __all__ = ["ShuffleNetV1", "ShuffleUnitV1", "shufflenet_v1", "small_shufflenet_v1"]
 
@@ -100,6 +101,7 @@ def _convolution(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
     return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
 
 
+@architecture
 def shufflenet_v1(
     num_classes: int = 1000,
     groups: int = 3,
@@ -125,6 +127,7 @@ def shufflenet_v1(
     return ShuffleNetV1(first, channels, widths, (4, 8, 4), groups, num_classes, shuffle)
 
 
+@architecture
 def small_shufflenet_v1(
     num_classes: int = 10,
     in_channels: int = 3,

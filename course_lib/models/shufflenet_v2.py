@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.models.initialisation import initialise
+from course_lib.models.registry import architecture
 
 __all__ = [
     "ShuffleNetV2",
@@ -115,26 +116,31 @@ def _imagenet(width: int, head: int, num_classes: int, shuffle: Shuffle) -> Shuf
     return ShuffleNetV2(3, 24, 2, pool, widths, (4, 8, 4), head, num_classes, shuffle)
 
 
+@architecture
 def shufflenet_v2_x0_5(num_classes: int = 1000, *, shuffle: Shuffle = nn.ChannelShuffle) -> ShuffleNetV2:
     """ShuffleNetV2 0.5x: 1,366,792 parameters, 0.040 GMAC for one image [3, 224, 224]."""
     return _imagenet(48, 1024, num_classes, shuffle)
 
 
+@architecture
 def shufflenet_v2_x1_0(num_classes: int = 1000, *, shuffle: Shuffle = nn.ChannelShuffle) -> ShuffleNetV2:
     """ShuffleNetV2 1x: 2,278,604 parameters, 0.145 GMAC for one image [3, 224, 224]."""
     return _imagenet(116, 1024, num_classes, shuffle)
 
 
+@architecture
 def shufflenet_v2_x1_5(num_classes: int = 1000, *, shuffle: Shuffle = nn.ChannelShuffle) -> ShuffleNetV2:
     """ShuffleNetV2 1.5x: 3,503,624 parameters, 0.296 GMAC for one image [3, 224, 224]."""
     return _imagenet(176, 1024, num_classes, shuffle)
 
 
+@architecture
 def shufflenet_v2_x2_0(num_classes: int = 1000, *, shuffle: Shuffle = nn.ChannelShuffle) -> ShuffleNetV2:
     """ShuffleNetV2 2x: 7,393,996 parameters, 0.583 GMAC for one image [3, 224, 224]."""
     return _imagenet(244, 2048, num_classes, shuffle)
 
 
+@architecture
 def small_shufflenet_v2(
     num_classes: int = 10, in_channels: int = 3, width: int = 32, *, shuffle: Shuffle = nn.ChannelShuffle
 ) -> ShuffleNetV2:

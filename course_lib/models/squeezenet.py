@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from course_lib.models.initialisation import initialise
+from course_lib.models.registry import architecture
 from course_lib.models.torchvision_blocks import torchvision_fire
 
 __all__ = ["SqueezeNet", "small_squeezenet", "squeezenet1_0", "squeezenet1_1"]
@@ -62,18 +63,21 @@ def _made(norm: Callable[[int], nn.Module] | None, channels: int) -> list[nn.Mod
     return [] if norm is None else [norm(channels)]
 
 
+@architecture
 def squeezenet1_0(num_classes: int = 1000, *, block: Fire = torchvision_fire) -> SqueezeNet:
     """SqueezeNet 1.0, the paper's: 1,248,424 parameters, 0.819 GMAC for one image [3, 224, 224]; H, W at least 21."""
     stem = nn.Conv2d(3, 96, kernel_size=7, stride=2)
     return SqueezeNet(stem, ((16, 16, 32), (32, 48, 48, 64), (64,)), num_classes, block, [nn.ReLU(inplace=True)])
 
 
+@architecture
 def squeezenet1_1(num_classes: int = 1000, *, block: Fire = torchvision_fire) -> SqueezeNet:
     """SqueezeNet 1.1, the authors' cheaper one: 1,235,496 parameters, 0.349 GMAC at [3, 224, 224]; H, W at least 17."""
     stem = nn.Conv2d(3, 64, kernel_size=3, stride=2)
     return SqueezeNet(stem, ((16, 16), (32, 32), (48, 48, 64, 64)), num_classes, block, [nn.ReLU(inplace=True)])
 
 
+@architecture
 def small_squeezenet(
     num_classes: int = 10, in_channels: int = 3, width: int = 16, *, block: Fire = torchvision_fire
 ) -> SqueezeNet:

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.models.conv_stem import conv_stem
+from course_lib.models.registry import architecture
 from course_lib.models.transformer_layer import NormFactory
 
 __all__ = ["SwinTransformer", "small_swin", "swin_s", "swin_t"]
@@ -141,18 +142,21 @@ class SwinTransformer(nn.Module):
         return self.head(self.norm(self.features(images)).mean((1, 2)))
 
 
+@architecture
 def swin_t(num_classes: int = 1000, *, window_attention: WindowAttention = _torchvision_attention) -> SwinTransformer:
     """Swin-T: 28,288,354 parameters, 4.491 GMAC for one image [3, 224, 224]."""
     sizes = ((2, 2, 6, 2), (3, 6, 12, 24), 7)
     return SwinTransformer(4, 96, *sizes, num_classes, window_attention=window_attention, skip=0.2)
 
 
+@architecture
 def swin_s(num_classes: int = 1000, *, window_attention: WindowAttention = _torchvision_attention) -> SwinTransformer:
     """Swin-S: 49,606,258 parameters, 8.741 GMAC for one image [3, 224, 224]."""
     sizes = ((2, 2, 18, 2), (3, 6, 12, 24), 7)
     return SwinTransformer(4, 96, *sizes, num_classes, window_attention=window_attention, skip=0.3)
 
 
+@architecture
 def small_swin(
     num_classes: int = 10,
     in_channels: int = 3,

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.models.registry import architecture
 from course_lib.models.transformer_layer import AttentionFactory, NormFactory, TorchAttention, TransformerLayer, as_bias
 
 __all__ = ["T5", "T5Config", "small_t5", "t5_small"]
@@ -138,11 +139,13 @@ class T5(nn.Module):
         return as_bias(padding.logical_not())[:, None, None, :]
 
 
+@architecture
 def t5_small(*, attention: AttentionFactory | None = None) -> T5:
     """T5-small: 60,506,624 parameters."""
     return T5(T5Config(), attention=attention)
 
 
+@architecture
 def small_t5(
     vocabulary: int = 257,
     width: int = 64,

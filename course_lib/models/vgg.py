@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from course_lib.models.initialisation import initialise
+from course_lib.models.registry import architecture
 
 __all__ = [
     "VGG",
@@ -84,46 +85,55 @@ def _imagenet(layers: int, norm: Norm | None, num_classes: int) -> VGG:
     return VGG(_DEPTHS[layers], _WIDTHS, 3, norm, 7, classifier)
 
 
+@architecture
 def vgg11(num_classes: int = 1000) -> VGG:
     """VGG-11, the paper's A: 132,863,336 parameters, 7.609 GMAC for one image [3, 224, 224]."""
     return _imagenet(11, None, num_classes)
 
 
+@architecture
 def vgg11_bn(num_classes: int = 1000) -> VGG:
     """VGG-11 with batch normalisation: 132,868,840 parameters, 7.609 GMAC for one image [3, 224, 224]."""
     return _imagenet(11, nn.BatchNorm2d, num_classes)
 
 
+@architecture
 def vgg13(num_classes: int = 1000) -> VGG:
     """VGG-13, the paper's B: 133,047,848 parameters, 11.308 GMAC for one image [3, 224, 224]."""
     return _imagenet(13, None, num_classes)
 
 
+@architecture
 def vgg13_bn(num_classes: int = 1000) -> VGG:
     """VGG-13 with batch normalisation: 133,053,736 parameters, 11.308 GMAC for one image [3, 224, 224]."""
     return _imagenet(13, nn.BatchNorm2d, num_classes)
 
 
+@architecture
 def vgg16(num_classes: int = 1000) -> VGG:
     """VGG-16, the paper's D: 138,357,544 parameters, 15.470 GMAC for one image [3, 224, 224]."""
     return _imagenet(16, None, num_classes)
 
 
+@architecture
 def vgg16_bn(num_classes: int = 1000) -> VGG:
     """VGG-16 with batch normalisation: 138,365,992 parameters, 15.470 GMAC for one image [3, 224, 224]."""
     return _imagenet(16, nn.BatchNorm2d, num_classes)
 
 
+@architecture
 def vgg19(num_classes: int = 1000) -> VGG:
     """VGG-19, the paper's E: 143,667,240 parameters, 19.632 GMAC for one image [3, 224, 224]."""
     return _imagenet(19, None, num_classes)
 
 
+@architecture
 def vgg19_bn(num_classes: int = 1000) -> VGG:
     """VGG-19 with batch normalisation: 143,678,248 parameters, 19.632 GMAC for one image [3, 224, 224]."""
     return _imagenet(19, nn.BatchNorm2d, num_classes)
 
 
+@architecture
 def small_vgg(
     num_classes: int = 10, in_channels: int = 3, width: int = 16, *, norm: Norm | None = nn.BatchNorm2d
 ) -> VGG:

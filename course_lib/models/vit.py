@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.models.conv_stem import conv_stem
+from course_lib.models.registry import architecture
 from course_lib.models.transformer_layer import AttentionFactory, NormFactory, TorchAttention, TransformerLayer
 
 __all__ = ["VisionTransformer", "small_vit", "vit_b_16", "vit_b_32", "vit_l_16"]
@@ -104,21 +105,25 @@ class _Encoder(nn.Module):
         return self.ln(self.layers(x + self.pos_embedding))
 
 
+@architecture
 def vit_b_16(num_classes: int = 1000, *, attention: AttentionFactory = TorchAttention) -> VisionTransformer:
     """ViT-B/16: 86,567,656 parameters, 17.564 GMAC for one image [3, 224, 224]."""
     return VisionTransformer(224, 16, 768, 12, 12, 3072, num_classes, attention=attention)
 
 
+@architecture
 def vit_b_32(num_classes: int = 1000, *, attention: AttentionFactory = TorchAttention) -> VisionTransformer:
     """ViT-B/32: 88,224,232 parameters, 4.409 GMAC for one image [3, 224, 224]."""
     return VisionTransformer(224, 32, 768, 12, 12, 3072, num_classes, attention=attention)
 
 
+@architecture
 def vit_l_16(num_classes: int = 1000, *, attention: AttentionFactory = TorchAttention) -> VisionTransformer:
     """ViT-L/16: 304,326,632 parameters, 61.555 GMAC for one image [3, 224, 224]."""
     return VisionTransformer(224, 16, 1024, 24, 16, 4096, num_classes, attention=attention)
 
 
+@architecture
 def small_vit(
     num_classes: int = 10,
     in_channels: int = 3,

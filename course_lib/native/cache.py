@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import platform
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["cache_folder", "cached", "digest", "processor"]
+__all__ = ["cache_folder", "cached", "digest"]
 
 
 def cache_folder() -> Path:
@@ -61,12 +59,3 @@ def _usable_folder() -> Path:
                 f"{fallback} belongs to another user; set COURSE_CACHE to a folder of yours"
             ) from None
         return fallback
-
-
-def processor() -> str:
-    """What -march=native depends on: part of the key when a home folder is shared by different computers."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
-            if line.startswith(("flags", "Features")):
-                return platform.machine() + line
-    return platform.machine() + platform.processor()

@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from course_lib.native.cache import cached, digest, processor
+from course_lib import machine
+from course_lib.native.cache import cached, digest
 from course_lib.native.compiler import Compiler, NoCompiler, find_compiler
 from course_lib.native.includes import included_files
 from course_lib.native.messages import CompileError, tidy
@@ -62,7 +63,7 @@ def build(
     text = source.read_text() if isinstance(source, Path) else source
     folders = [Path(flag[2:]) for flag in flags if flag.startswith("-I")]
     headers = included_files(text, source.parent if isinstance(source, Path) else None, folders)
-    native = processor() if any("native" in flag for flag in flags) else ""
+    native = f"{machine.cpu_name()} {machine.cpu_flags()}" if any("native" in flag for flag in flags) else ""
     parts = [text, *(path.read_bytes() for path in headers), *(path.read_bytes() for path in objects)]
     key = digest(
         *parts,

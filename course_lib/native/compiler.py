@@ -13,6 +13,8 @@ import sys
 import tempfile
 from dataclasses import dataclass
 
+from course_lib.errors import CourseError
+
 __all__ = ["Compiler", "NoCompiler", "find_compiler"]
 
 # The C++ drivers first: they compile both languages and link the C++ library by themselves.
@@ -23,7 +25,7 @@ PROBE = {
 }
 
 
-class NoCompiler(RuntimeError):
+class NoCompiler(CourseError):
     """No compiler for the language was found; the message says how to get one."""
 
     def __init__(self, language: str = "c") -> None:

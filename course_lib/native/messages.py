@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from course_lib.errors import CourseError
+
 __all__ = ["CompileError", "tidy"]
 
 MOST_LINES = 40
 
 
-class CompileError(RuntimeError):
+class CompileError(CourseError):
     """The source does not compile. The message is the compiler's own, with the source's own line numbers.
 
     log  everything the compiler printed.
@@ -19,9 +21,6 @@ class CompileError(RuntimeError):
     def __init__(self, message: str, log: str = "") -> None:
         super().__init__(message)
         self.log = log or message
-
-    def _render_traceback_(self) -> list[str]:
-        return str(self).splitlines()
 
 
 def tidy(log: str, folder: Path) -> str:

@@ -56,7 +56,7 @@ def build(root: Path, *, check: bool = False) -> BuildReport:
 
 def _build_into(root: Path, notebooks: dict[str, SourceNotebook], sources: Path, built: Path) -> None:
     write_sources(notebooks.values(), sources)
-    release(sources, sorted({notebook.lab for notebook in notebooks.values()}), built)
+    release(notebooks.values(), built)
     built.mkdir(exist_ok=True)
     nbformat.write(start_here(root, notebooks), built / "start_here.ipynb")
 

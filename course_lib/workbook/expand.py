@@ -8,13 +8,13 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from course_lib.handin.nbgrader_entries import CHECK_PREFIX
 from course_lib.workbook.markers import split_at_solution
 from course_lib.workbook.percent import Cell
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["CHECK_PREFIX", "SKIPPED_TAG", "expand"]
+__all__ = ["SKIPPED_TAG", "expand"]
 
-CHECK_PREFIX = "check_"  # an exercise and its check share a name; notebook-wide ids may not
 SKIPPED_TAG = "experiment"  # cells that grading leaves out
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["BEGIN", "END", "marker_fault", "solution_region", "split_at_solution"]
+from course_lib.handin.stubs import BEGIN, END
 
-BEGIN = "### BEGIN SOLUTION"
-END = "### END SOLUTION"
+__all__ = ["has_solution", "marker_fault", "solution_region", "split_at_solution"]
 
 
 def marker_fault(source: str) -> str | None:

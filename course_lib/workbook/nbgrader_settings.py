@@ -6,12 +6,10 @@ from pathlib import Path
 
 from traitlets.config import Config
 
+from course_lib.handin.stubs import BEGIN, CODE_STUB, END, TEXT_STUB
 from course_lib.workbook.expand import SKIPPED_TAG
 
 __all__ = ["nbgrader_settings"]
-
-CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError('Replace this line and the one above with your code.')"
-TEXT_STUB = "*Your answer here.*"
 
 
 def nbgrader_settings(root: Path, *, source: Path, release: Path | str = "release") -> Config:
@@ -29,8 +27,8 @@ def nbgrader_settings(root: Path, *, source: Path, release: Path | str = "releas
     config.CourseDirectory.release_directory = str(release)
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
     config.ClearSolutions.text_stub = TEXT_STUB
-    config.ClearSolutions.begin_solution_delimeter = "### BEGIN SOLUTION"
-    config.ClearSolutions.end_solution_delimeter = "### END SOLUTION"
+    config.ClearSolutions.begin_solution_delimeter = BEGIN
+    config.ClearSolutions.end_solution_delimeter = END
     # experiments train networks and carry no marks
     config.Execute.skip_cells_with_tag = SKIPPED_TAG
     config.Execute.timeout = 150

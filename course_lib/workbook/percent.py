@@ -19,7 +19,7 @@ from course_lib.errors import CourseError
 __all__ = ["Cell", "PercentFile", "read_percent", "read_sections"]
 
 KIND_KEYS = ("exercise", "check", "experiment", "question", "quiz", "demo", "wrong", "right")
-KNOWN_KEYS = frozenset({*KIND_KEYS, "points", "topics", "tags", "name"})
+KNOWN_KEYS = frozenset({*KIND_KEYS, "points", "topics", "tags", "name", "of"})
 _CELL_HEADER = re.compile(r"#\s*%%+(\s|$)")
 _EDITOR_NOISE = frozenset({"lines_to_next_cell", "lines_to_end_of_cell_marker"})
 
@@ -41,6 +41,7 @@ class Cell:
     topics: tuple[str, ...] = ()
     points: float | None = None
     name: str = ""
+    of: str = ""
     unknown_keys: tuple[str, ...] = ()
     path: Path = field(default=Path(), compare=False)
     line: int = field(default=0, compare=False)
@@ -107,6 +108,7 @@ def _cell(path: Path, raw: Any, line: int) -> Cell:
         topics=tuple(part.strip() for part in str(keys.get("topics", "")).split(",") if part.strip()),
         points=_points(path, identifier, keys.get("points")),
         name=str(keys.get("name", "")),
+        of=str(keys.get("of", "")),
         unknown_keys=tuple(sorted(keys.keys() - KNOWN_KEYS)),
         path=path,
         line=line,

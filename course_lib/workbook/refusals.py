@@ -120,6 +120,8 @@ def _cell_faults(cell: Cell, topics: set[str]) -> Iterator[str]:
 
 def _marker_faults(cell: Cell, label: str) -> Iterator[str]:
     fault = marker_fault(cell.source)
+    if "HIDDEN TESTS" in cell.source:
+        yield f"{label} has hidden tests; those are asked by a hidden question, which students never get"
     if fault:
         yield f"{label}: {fault}"
     elif cell.kind in _WITH_SOLUTION and not has_solution(cell.source):

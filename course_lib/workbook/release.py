@@ -1,69 +1,100 @@
-"""nbgrader's own release step: solution notebooks -> student notebooks, without answers and hidden tests."""
+"""What students get of a solution notebook: stubs for answers, no hidden tests, checksums of what was given out.
+
+The same as nbgrader's own `generate_assignment` makes, cell by cell, without the seconds that loading it takes; tests
+hold the two equal. Solution regions are whole here: the build refuses a source in which one is not (`refusals.py`).
+"""
 
 from __future__ import annotations
 
-import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import nbformat
 
-from course_lib.errors import CourseError
+from course_lib.handin.nbgrader_entries import checksum
+from course_lib.handin.stubs import BEGIN, CODE_STUB, END, TEXT_STUB
 from course_lib.workbook.expand import expand
-from course_lib.workbook.nbgrader_settings import nbgrader_settings
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["release", "write_sources"]
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+__all__ = ["gradebook_version", "release", "student_version", "write_sources"]
+
+_HIDDEN_TESTS = re.compile(r"\n?[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*", re.DOTALL)
 
 
 def write_sources(notebooks: Iterable[SourceNotebook], folder: Path) -> None:
     """Write solution notebooks as `folder/LAB/NOTEBOOK.ipynb`, the layout nbgrader's source folder has."""
     for source in notebooks:
-        path = folder / source.lab / f"{source.id}.ipynb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        notebook = expand(source)
-        nbformat.validate(notebook)
-        nbformat.write(notebook, path)
+        _write(expand(source), source, folder)
 
 
-def release(sources: Path, labs: Iterable[str], destination: Path) -> None:
-    """Run `nbgrader generate_assignment` for each lab below `sources` and write student notebooks to `destination`.
-
-    No gradebook is touched. Raises CourseError with nbgrader's own message.
-    """
-    from nbgrader.converters import GenerateAssignment
-    from nbgrader.converters.base import NbGraderException
-    from nbgrader.coursedir import CourseDirectory
-
-    messages = _Messages()
-    with TemporaryDirectory() as scratch:
-        config = nbgrader_settings(Path(scratch), source=sources.resolve(), release=destination.resolve())
-        config.GenerateAssignment.no_database = True
-        config.SaveCells.enabled = False
-        for lab in labs:
-            config.CourseDirectory.assignment_id = lab
-            converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
-            converter.log = messages.logger
-            try:
-                converter.start()
-            except (NbGraderException, SystemExit) as error:
-                raise CourseError(f"nbgrader could not release {lab}: {messages.cause() or error}") from error
+def release(notebooks: Iterable[SourceNotebook], folder: Path) -> None:
+    """Write student notebooks as `folder/LAB/NOTEBOOK.ipynb`."""
+    for source in notebooks:
+        _write(student_version(source), source, folder)
 
 
-class _Messages(logging.Handler):
-    """Keeps nbgrader's log off the terminal, and its errors for the one sentence that people see."""
+def gradebook_version(source: SourceNotebook) -> NotebookNode:
+    """Answers replaced by stubs, hidden tests kept, cells locked, checksums: what nbgrader saves of an assignment."""
+    notebook = expand(source)
+    for cell in notebook.cells:
+        entries = cell.metadata.get("nbgrader")
+        if entries:
+            if entries["solution"]:
+                cell.source = _cleared(cell.source, CODE_STUB if cell.cell_type == "code" else TEXT_STUB)
+            _lock(cell)
+            _sign(cell)
+    return notebook
 
-    def __init__(self) -> None:
-        super().__init__(level=logging.ERROR)
-        self.errors: list[str] = []
-        self.logger = logging.Logger("course.release", level=logging.ERROR)
-        self.logger.addHandler(self)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.errors.append(record.getMessage())
+def student_version(source: SourceNotebook) -> NotebookNode:
+    """What is in `labs/`: neither answers nor hidden tests."""
+    notebook = gradebook_version(source)
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.source = _HIDDEN_TESTS.sub("", cell.source)
+            _sign(cell)
+    return notebook
 
-    def cause(self) -> str:
-        """The last line of the traceback that nbgrader logs: the exception's own words."""
-        traces = [text for text in self.errors if text.startswith("Traceback")]
-        return (traces or self.errors or [""])[0].strip().splitlines()[-1]
+
+def _write(notebook: NotebookNode, source: SourceNotebook, folder: Path) -> None:
+    path = folder / source.lab / f"{source.id}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+
+
+def _cleared(source: str, stub: str) -> str:
+    """The stub in place of each solution region, indented as its first marker is; of the whole if there is none."""
+    if BEGIN not in source:
+        return stub
+    lines: list[str] = []
+    inside = False
+    for line in source.split("\n"):
+        if BEGIN in line:
+            indent = line[: len(line) - len(line.lstrip())]
+            lines += [indent + text for text in stub.split("\n")]
+        if BEGIN in line or END in line:
+            inside = BEGIN in line
+        elif not inside:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _lock(cell: NotebookNode) -> None:
+    """JupyterLab lets nobody delete what nbgrader knows, nor edit what is no answer."""
+    entries = cell.metadata.nbgrader
+    if entries["solution"] or entries["grade"] or entries["locked"]:
+        cell.metadata["deletable"] = False
+        if not entries["solution"]:
+            cell.metadata["editable"] = False
+
+
+def _sign(cell: NotebookNode) -> None:
+    entries = cell.metadata.nbgrader
+    entries["checksum"] = checksum(cell.source, cell.cell_type, entries)
+    entries["cell_type"] = cell.cell_type

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from autograders.engine.isolation.sandbox import SandboxMissing, require_sandbox
+from autograders.authoring.answers import read_answers
+from autograders.engine.isolation.available import SandboxMissing, require_sandbox
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.engine.verdict import Verdict
-from autograders.trial import read_answers
 from course_lib import native
 from course_lib.workbook import source_notebooks
 from tests.autograders.engine.bench import Bench
@@ -37,7 +37,7 @@ REASON = reason_not_to()
 pytestmark = [pytest.mark.skipif(bool(REASON), reason=REASON), pytest.mark.slow, pytest.mark.timeout(600)]
 
 SOLUTION = {cell.id: cell.source for cell in BOOK.text.of_kind("exercise")}
-WRONG = {cell.name: cell.source for cell in read_answers(ROOT, BOOK)}
+WRONG = {cell.name: cell.source for cell in read_answers(BOOK)}
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +81,10 @@ def test_the_solution_keeps_full_marks(grader):
 PATCHES = """
 import types
 from course_lib import cuda
-from course_lib.cuda.watching import access_trace
+from course_lib.cuda import access_trace, written_kernel
 from course_lib.cuda.runner import isolated
-from course_lib.cuda import kernel_checks
 clean = types.SimpleNamespace(ok=True, findings=(), message="", kinds=lambda: set())
-cuda.check = kernel_checks.check = lambda *args, **kwargs: clean
+cuda.check = written_kernel.check = lambda *args, **kwargs: clean
 isolated.run_isolated = lambda *args, **kwargs: None
 """
 

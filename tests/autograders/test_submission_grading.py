@@ -165,12 +165,13 @@ def test_a_broken_question_is_a_fault_and_the_next_one_counts(bench, root, quest
     assert result.faults == ["double"]
 
 
-def test_without_a_question_the_notebooks_own_tests_decide_and_say_so(bench, root, questions, ask):
+@pytest.mark.parametrize("answer", [DOUBLE, "def double(x):\n    return x", "import os\nos._exit(0)"])
+def test_without_a_question_no_mark_is_given_and_a_person_is_asked(bench, root, questions, ask, answer):
     ask({"thrice": questions["thrice"]})
-    found, _ = grade(bench, root, {"double": DOUBLE, "thrice": THRICE})
-    assert found["double"].score == 2 and "same-process" in found["double"].cases[0].name
-    found, _ = grade(bench, root, {"double": "def double(x):\n    return x", "thrice": THRICE})
-    assert found["double"].score == 0 and found["thrice"].score == 3
+    found, result = grade(bench, root, {"double": answer, "thrice": THRICE})
+    assert found["double"].is_fault and found["double"].score == 0 and result.faults == ["double"]
+    assert "double has no hidden question" in found["double"].cases[0].message
+    assert found["thrice"].score == 3
 
 
 def test_two_gradings_agree_but_for_their_times(bench, root):
@@ -212,17 +213,17 @@ def with_deadly_helpers(root, number):
 
 
 def test_helpers_that_end_the_sandbox_get_only_so_many(bench, root, taken, allow):
-    allow(free_starts=1, starts=1)
-    result = bench.grade(with_deadly_helpers(root, 3))
+    allow(charged_starts=0)  # the first, and one for each of two questions
+    result = bench.grade(with_deadly_helpers(root, 4))
     [graded] = result.notebooks
-    assert len(taken) == 1 and result.score == 0 and not result.faults
+    assert len(taken) == 2 and result.score == 0 and not result.faults
     assert {question.verdict for question in graded.questions} == {Verdict.TIMEOUT}
-    assert [run.verdict for run in graded.cells].count(Verdict.DIED) == 2
+    assert [run.verdict for run in graded.cells].count(Verdict.DIED) == 3
     assert TIME_IS_UP in graded.questions[-1].cases[0].message
 
 
 def test_helpers_that_end_the_sandbox_cost_nothing_within_the_free_ones(bench, root, taken, allow):
-    allow(free_starts=2, starts=2)
+    allow(charged_starts=0)
     result = bench.grade(with_deadly_helpers(root, 2))
     assert len(taken) == 2 and result.score == 5
 
@@ -232,22 +233,22 @@ def test_starts_of_sandboxes_are_free_then_charged_then_refused(monkeypatch):
     now = [100.0]
 
     class Supply:
-        limits = Limits(free_starts=2, starts=4)
+        limits = Limits(charged_starts=2)
 
         def take(self):
             now[0] += 5
             return SimpleNamespace(close=lambda: None)
 
-    monkeypatch.setattr(session, "Kernel", lambda sandbox: sandbox)
+    monkeypatch.setattr(session, "StudentProcess", lambda sandbox: sandbox)
     monkeypatch.setattr(session, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    slot = SandboxSlot(Supply(), 50)
+    slot = SandboxSlot(Supply(), 50, free_starts=2)
     left = []
     for turn in range(4):
-        each = slot.another() if turn == 2 else slot
+        each = slot.beside() if turn == 2 else slot
         assert each.fork() is not None
         each.discard()
         left.append(each.seconds_left)
-    assert left == [50, 50, 45, 0] and slot.fork() is slot.another().fork() is None
+    assert left == [50, 50, 45, 0] and slot.fork() is slot.beside().fork() is None
 
 
 def test_an_error_of_ours_costs_what_is_unanswered_alone(bench, root, taken, monkeypatch):

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from autograders.engine.intake.take_in import read_submissions
+from autograders.engine.isolation.available import SandboxMissing, require_sandbox
 from autograders.engine.isolation.limits import MB, Limits
-from autograders.engine.isolation.sandbox import SandboxMissing, require_sandbox
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.exploits import target
 from autograders.exploits.transplant import movable, moved

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import json
 import math
 
@@ -16,10 +15,8 @@ from benchmarks.harness import (
     WrongResult,
     limits,
     machine,
-    relative_error,
     run,
 )
-from benchmarks.harness.timing import MOST_COPIES, Sampler, cache_bytes, copies_needed, interleave
 
 CPU = torch.device("cpu")
 
@@ -127,63 +124,6 @@ def test_predictions_are_compared(tmp_path):
 def test_operations_can_be_the_limit(tmp_path):
     row = measured(tmp_path, [OURS], operations=10**6)["rows"][0]
     assert row["limit_seconds"] == 1e-3
-
-
-def test_relative_error():
-    assert relative_error(torch.tensor([3.0, 4.4]), torch.tensor([3.0, 4.0], dtype=torch.float64)) == pytest.approx(
-        0.08
-    )
-    assert relative_error(torch.zeros(2), torch.zeros(2).double()) == 0
-    assert relative_error(torch.ones(2), torch.zeros(2).double()) == pytest.approx(math.sqrt(2))
-    assert relative_error(torch.ones(3), torch.ones(2).double()) == math.inf
-    assert relative_error(torch.ones(2, dtype=torch.int32), torch.ones(2).double()) == 0
-
-
-def test_inputs_go_round_so_that_none_is_in_the_cache():
-    assert copies_needed(CPU, 10 * cache_bytes(CPU)) == 2
-    assert copies_needed(CPU, cache_bytes(CPU)) == 3
-    assert copies_needed(CPU, 1) == MOST_COPIES["cpu"]
-    called = []
-    sampler = Sampler(CPU, [lambda k=k: called.append(k) for k in range(3)])
-    before = len(called)
-    interleave([sampler], 4)
-    assert len(called) == before + 4
-    assert all(later == (earlier + 1) % 3 for earlier, later in itertools.pairwise(called))
-
-
-def test_samples_are_taken_in_turns():
-    called = []
-    samplers = [Sampler(CPU, [lambda name=name: called.append(name)]) for name in "ab"]
-    called.clear()
-    interleave(samplers, 3)
-    assert "".join(called) == "ababab"
-
-
-def test_a_gpu_sample_is_a_batch_between_two_events_queued_while_the_gpu_sleeps(monkeypatch):
-    happened = []
-
-    class Event:
-        def __init__(self, enable_timing):
-            assert enable_timing
-
-        def record(self):
-            happened.append("event")
-
-        def synchronize(self):
-            happened.append("wait")
-
-        def elapsed_time(self, end):
-            return 6.0  # milliseconds
-
-    monkeypatch.setattr(torch.cuda, "Event", Event)
-    monkeypatch.setattr(torch.cuda, "_sleep", lambda cycles: happened.append("sleep"))
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
-    sampler = Sampler(torch.device("cuda"), [lambda: happened.append("call")])
-    sampler.batch = 3
-    happened.clear()
-    sampler.sample()
-    assert happened == ["sleep", "event", "call", "call", "call", "event", "wait"]
-    assert sampler.seconds == [pytest.approx(2e-3)]
 
 
 def test_file_names_say_the_device(monkeypatch):

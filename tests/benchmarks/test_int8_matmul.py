@@ -5,9 +5,10 @@ import collections
 import pytest
 import torch
 
-from benchmarks.harness import Unavailable, limits
+from benchmarks.harness import Unavailable
 from benchmarks.harness.correctness import check
 from benchmarks.int8_matmul import NAIVE_AT_MOST, PREDICTIONS, TOLERANCE, case, cases, contenders
+from course_lib.measure.ceilings import ARITHMETICS
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -36,7 +37,7 @@ def test_int8_outputs_fill_their_range_and_some_saturate():
 def test_cases_are_named_once_and_their_arithmetic_is_known(device, quick):
     named = collections.Counter(each.name for each in cases(device, quick))
     assert set(named.values()) == {1}
-    assert {each.arithmetic for each in cases(device, quick)} <= limits.PEAKS.keys()
+    assert {each.arithmetic for each in cases(device, quick)} <= ARITHMETICS.keys()
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS, ids=lambda prediction: prediction.claim)

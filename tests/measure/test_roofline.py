@@ -6,15 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 
 from course_lib import measure
-from course_lib.measure import Ceilings
+from course_lib.measure import Ceilings, layer_rates
 
 MACHINE = Ceilings(macs_per_second=1e9, bytes_per_second=1e8, device="a machine")
-positive = st.floats(1e-3, 1e15)
 
 
 class Clock:
@@ -28,8 +25,7 @@ class Clock:
 def clock(monkeypatch):
     """A clock that stands still; `takes` makes a layer take the given seconds, one call after another."""
     clock = Clock()
-    for name in ("roofline", "ceilings"):
-        monkeypatch.setattr(importlib.import_module(f"course_lib.measure.{name}"), "time", clock)
+    monkeypatch.setattr(layer_rates, "time", clock)
     return clock
 
 
@@ -43,20 +39,6 @@ def takes(clock, layer, *seconds):
 
     layer.forward = slow
     return layer
-
-
-@given(positive, positive, positive)
-def test_attainable_is_the_lower_of_the_two_ceilings(peak, bandwidth, intensity):
-    machine = Ceilings(peak, bandwidth)
-    assert machine.attainable(intensity) == min(peak, bandwidth * intensity)
-    assert machine.attainable(machine.ridge) == pytest.approx(peak)
-    assert machine.attainable(2 * machine.ridge) == peak
-
-
-@pytest.mark.parametrize("rates", [(0, 1), (1, 0), (-1, 1), (float("nan"), 1)])
-def test_ceilings_are_above_zero(rates):
-    with pytest.raises(ValueError, match="ceilings are above 0"):
-        Ceilings(*rates)
 
 
 def test_each_layer_by_hand(clock):
@@ -159,45 +141,6 @@ def test_refusals():
         measure.roofline(nn.ReLU(), torch.zeros(1, 2))
 
 
-def test_ceilings_are_the_best_of_the_runs_and_are_measured_once(clock, monkeypatch):
-    module = importlib.import_module("course_lib.measure.ceilings")
-    module._measured.cache_clear()
-    monkeypatch.setattr(module, "_SIDES", {"cpu": (10, 20)})
-    monkeypatch.setattr(module, "_NUMBERS", {"cpu": 1000})
-    calls = []
-
-    def lasting(name, seconds):
-        original = getattr(torch, name)
-        durations = iter(seconds)
-
-        def call(*arguments, **named):
-            calls.append(name)
-            clock.now += next(durations)
-            return original(*arguments, **named)
-
-        monkeypatch.setattr(torch, name, call)
-
-    # one untimed run and five timed ones of each: the fastest first run must not count
-    lasting("mm", [1e-9, 4, 2, 4, 4, 4, 1e-9, 4, 4, 8, 4, 4])
-    lasting("add", [1e-9, 3, 3, 3, 0.5, 3])
-    copy = torch.Tensor.copy_
-
-    def slow_copy(self, other):
-        clock.now += 8
-        return copy(self, other)
-
-    monkeypatch.setattr(torch.Tensor, "copy_", slow_copy)
-    try:
-        found = measure.ceilings()
-        assert found.macs_per_second == pytest.approx(20**3 / 4)
-        assert found.bytes_per_second == pytest.approx(3 * 4000 / 0.5)
-        assert measure.ceilings() is found
-        assert calls == ["mm"] * 12 + ["add"] * 6
-        assert found.device.startswith(f"cpu, {torch.get_num_threads()} thread")
-    finally:
-        module._measured.cache_clear()
-
-
 def test_real_ceilings_are_used_when_none_are_given(monkeypatch):
     asked = []
     monkeypatch.setattr(
@@ -221,9 +164,9 @@ def test_show_and_repr(capsys):
     found = example()
     found.show()
     lines = capsys.readouterr().out.splitlines()
-    assert " ".join(lines[0].split()) == "layer kind MMAC MACs per byte GMAC/s attainable % of it ms"
+    assert " ".join(lines[0].split()) == "layer kind MMAC MACs per byte GMAC/s attainable % of it above it ms"
     assert len(lines) == 2 + 4 + 1 and lines[-1].startswith("the rest")
-    assert repr(found).startswith("4 layers, 4 of them below the ridge (bound by memory); one call takes")
+    assert repr(found).startswith("4 layers, 4 of them below the ridge (bound by memory)")
 
 
 def test_the_plot_names_its_axes_and_no_texts_overlap():
@@ -255,6 +198,48 @@ def test_the_plotted_roof_is_the_attainable_rate():
     [axes] = example().plot().axes
     for x, y in zip(*axes.lines[0].get_data(), strict=True):
         assert y == pytest.approx(MACHINE.attainable(x) / 1e9)
+
+
+def above(measured, *, memory=0, arithmetic=0):
+    """The roofline with its first layers moved: so many above the memory's roof, so many above the arithmetic's."""
+    layers = list(measured.layers)
+    for number in range(memory + arithmetic):
+        seconds = 0.5 * layers[number].macs / layers[number].attainable
+        bound = "memory" if number < memory else "arithmetic"
+        layers[number] = replace(layers[number], seconds=seconds, bound=bound)
+    for number in range(memory + arithmetic, len(layers)):
+        layers[number] = replace(layers[number], seconds=3 * layers[number].macs / layers[number].attainable)
+    return replace(measured, layers=tuple(layers))
+
+
+def test_no_layer_above_the_roof_is_without_a_word():
+    found = above(example(), memory=2, arithmetic=1)
+    assert [layer.remark for layer in found.layers] == [*["from cache"] * 2, "above the products measured", ""]
+    assert "2 from cache, 1 above the products measured; one call" in repr(found)
+    figure = found.plot()
+    [axes] = figure.axes
+    words = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert words[-2:] == ["hollow: from cache", "hollow: above the products measured"]
+    for kind in axes.collections:
+        for (x, y), fill in zip(kind.get_offsets(), kind.get_facecolor(), strict=True):
+            hollow = tuple(fill[:3]) == (1, 1, 1)
+            assert hollow == (y > MACHINE.attainable(x) / 1e9)
+
+
+def test_below_the_roof_no_word_is_needed():
+    found = above(example())
+    assert not any(layer.remark for layer in found.layers)
+    assert "cache" not in repr(found)
+    assert not any("hollow" in text.get_text() for text in found.plot().axes[0].get_legend().get_texts())
+
+
+def test_the_roof_of_the_cache_is_drawn_where_it_was_measured():
+    found = above(example(), memory=1)
+    [axes] = replace(found, ceilings=replace(MACHINE, cached_bytes_per_second=4e8)).plot().axes
+    cache = next(line for line in axes.lines if line.get_linestyle() == "--")
+    for x, y in zip(*cache.get_data(), strict=True):
+        assert y == pytest.approx(4e8 * x / 1e9)
+    assert max(cache.get_ydata()) == pytest.approx(MACHINE.macs_per_second / 1e9)
 
 
 def test_gpu_layers_are_timed_when_their_work_is_done(monkeypatch):

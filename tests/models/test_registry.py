@@ -1,7 +1,11 @@
+import inspect
+import sys
+
 import pytest
 import torch
 
 from course_lib import models
+from course_lib.models.registry import architecture
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -19,6 +23,25 @@ def test_an_unknown_name_lists_the_known():
         models.build("resnet19")
 
 
-def test_all_is_complete():
+def test_the_package_offers_every_architecture_and_no_file():
     assert set(models.names()) <= set(models.__all__)
-    assert all(hasattr(models, name) for name in models.__all__)
+    assert not any(inspect.ismodule(getattr(models, name)) for name in models.__all__)
+
+
+def test_every_architecture_is_offered_by_its_own_family():
+    for name in models.names():
+        family = sys.modules[getattr(models, name).__module__]
+        assert name in family.__all__, f"{family.__name__} does not list {name} in its __all__"
+
+
+def test_every_file_s_small_and_published_networks_are_architectures():
+    makers = {name for name in models.__all__ if name.startswith("small_")}
+    assert makers and makers <= set(models.names())
+
+
+def test_one_name_is_one_architecture():
+    with pytest.raises(ValueError, match="two architectures are called resnet18"):
+
+        @architecture
+        def resnet18():
+            """Another."""

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from autograders.trial import Trial, read_answers
+from autograders.authoring.answers import read_answers, shortages, solution_of
+from autograders.authoring.rewrite import shortest_edit
+from autograders.trial import Trial
 from course_lib.checking import CheckFailed
-from course_lib.workbook import source_notebooks
+from tests.exercises import EXERCISES, NOTEBOOKS
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = source_notebooks(ROOT)
-EXERCISES = [(name, cell.id) for name, book in NOTEBOOKS.items() for cell in book.text.of_kind("exercise")]
-ANSWERS = [
-    pytest.param(name, cell, id=f"{name}-{cell.kind}-{cell.id}-{cell.name}")
-    for name, book in NOTEBOOKS.items()
-    for cell in read_answers(ROOT, book)
-]
+BROKEN = (NameError, SyntaxError, ImportError, NotImplementedError)  # the wrong answer itself, before it is caught
 
 
 @functools.cache
@@ -29,15 +24,29 @@ def trial(name):
 
 
 @functools.cache
+def answers(name):
+    return read_answers(NOTEBOOKS[name])
+
+
+@functools.cache
+def solutions(name):
+    return {cell.id: solution_of(cell) for cell in NOTEBOOKS[name].text.of_kind("exercise")}
+
+
+@functools.cache
 def released_cells(name):
     book = NOTEBOOKS[name]
     return {cell.id: cell.source for cell in nbformat.read(ROOT / "labs" / book.lab / f"{name}.ipynb", 4).cells}
 
 
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_exercises_that_are_tried_are_those_of_the_notebook(name):
+    assert [exercise for book, exercise in EXERCISES if book == name] == list(solutions(name))
+
+
 @pytest.mark.parametrize(("name", "exercise"), EXERCISES)
 def test_solution_passes(name, exercise):
-    [solution] = [cell for cell in NOTEBOOKS[name].text.of_kind("exercise") if cell.id == exercise]
-    assert trial(name).check(exercise, solution.source) is None
+    assert trial(name).check(exercise, solutions(name)[exercise]) is None
 
 
 @pytest.mark.parametrize(("name", "exercise"), EXERCISES)
@@ -45,30 +54,40 @@ def test_stub_fails_by_not_being_written(name, exercise):
     assert isinstance(trial(name).check(exercise, released_cells(name)[exercise]), NotImplementedError)
 
 
-@pytest.mark.parametrize(("name", "answer"), ANSWERS)
-def test_answer(name, answer):
-    error = trial(name).check(answer.id, answer.source)
+@pytest.mark.parametrize(("name", "exercise"), EXERCISES)
+def test_wrong_answers_fail_and_right_ones_pass(name, exercise):
+    problems = []
+    for answer in answers(name):
+        if answer.id == exercise and (problem := problem_of(answer, trial(name).check(exercise, answer.source))):
+            problems.append(f'{answer.kind} answer "{answer.name}": {problem}')
+    assert not problems, "\n".join(problems)
+
+
+def problem_of(answer, error):
     if answer.kind == "right":
-        assert error is None, error
-    else:
-        assert error is not None, "the check did not notice"
-        # a NameError or SyntaxError would mean that the wrong answer itself is broken, not caught
-        assert not isinstance(error, (NameError, SyntaxError, ImportError, NotImplementedError)), repr(error)
-        if isinstance(error, CheckFailed):
-            assert len(str(error).splitlines()) <= 8
+        return error and repr(error)
+    if error is None:
+        return "the check did not notice"
+    if isinstance(error, BROKEN):
+        return f"it is broken, not caught: {error!r}"
+    if isinstance(error, CheckFailed) and len(str(error).splitlines()) > 8:
+        return f"the check says too much: {error}"
+    return None
+
+
+@functools.cache
+def missing(name):
+    return shortages(NOTEBOOKS[name])
 
 
 @pytest.mark.parametrize(("name", "exercise"), EXERCISES)
-def test_every_exercise_has_three_wrong_answers_and_a_right_one(name, exercise):
-    answers = [cell for cell in read_answers(ROOT, NOTEBOOKS[name]) if cell.id == exercise]
-    kinds = Counter(cell.kind for cell in answers)
-    assert kinds["wrong"] >= 3 and kinds["right"] >= 1
-    assert len({cell.name for cell in answers}) == len(answers) and all(cell.name for cell in answers)
-    solution = next(cell.source for cell in NOTEBOOKS[name].text.of_kind("exercise") if cell.id == exercise)
-    assert solution not in {cell.source for cell in answers}
+def test_an_exercise_has_three_wrong_answers_and_a_right_one(name, exercise):
+    problems = [problem for problem in missing(name) if problem.startswith(f"{exercise} has ")]
+    assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_answers_name_exercises_of_their_notebook(name):
-    known = {cell.id for cell in NOTEBOOKS[name].text.of_kind("exercise")}
-    assert {cell.id for cell in read_answers(ROOT, NOTEBOOKS[name])} <= known
+@pytest.mark.parametrize(("name", "exercise"), EXERCISES)
+def test_a_mistake_stands_alone_where_it_can(name, exercise):
+    mine = [answer for answer in answers(name) if answer.id == exercise]
+    copies = [answer.name for answer in mine if shortest_edit(answer, solutions(name)[exercise], mine)]
+    assert not copies, f"mostly copied: {', '.join(copies)}; `course answers {name[:2]} --as-edits` makes them edits"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_notebook, new_output
@@ -14,18 +12,10 @@ from course_lib.workbook.execute.excerpt import excerpt, numbered
 from course_lib.workbook.execute.frames import Frame, frames
 from course_lib.workbook.execute.judge import budget_overrun, problems
 from course_lib.workbook.execute.limits import TimeBudget
-from course_lib.workbook.execute.tasks import Task
+from tests.workbook.executions import make_task
 
 EXERCISE = {"grade_id": "add", "solution": True, "grade": False, "locked": False, "schema_version": 3}
 CHECK = {"grade_id": "check_add", "solution": False, "grade": True, "locked": True, "points": 1, "schema_version": 3}
-
-
-def task(part="solution", **changes):
-    facts = {
-        "notebook": "1a_sums", "lab": "lab1", "part": part, "input": Path("in.ipynb"), "executed": Path("out.ipynb"),
-        "scratch": Path("scratch"), "parameters": {}, "budget": TimeBudget(90, 150), "threads": 1,
-    }  # fmt: skip
-    return Task(**facts | changes)
 
 
 def cell(identifier, source, *outputs, count, nbgrader=None, tags=(), seconds=0.0):
@@ -76,7 +66,7 @@ class TestFrames:
 
 class TestUnanswered:
     def test_an_exercise_may_be_left_open(self):
-        assert problems(task("student"), stub_notebook(IN_CHECK, IN_EXERCISE), 1000) == []
+        assert problems(make_task(part="student"), stub_notebook(IN_CHECK, IN_EXERCISE), 1000) == []
 
     @pytest.mark.parametrize(
         "notebook",
@@ -89,12 +79,12 @@ class TestUnanswered:
         ],
     )
     def test_nothing_else_may_stop_it(self, notebook):
-        (found,) = problems(task("student"), notebook, 1000)
+        (found,) = problems(make_task(part="student"), notebook, 1000)
         assert found.kind == "error"
         assert found.cell == "check_add"
 
     def test_a_solution_may_not_be_open(self):
-        assert problems(task("solution"), stub_notebook(IN_CHECK, IN_EXERCISE), 1000)
+        assert problems(make_task(part="solution"), stub_notebook(IN_CHECK, IN_EXERCISE), 1000)
 
 
 class TestOutputs:
@@ -102,7 +92,7 @@ class TestOutputs:
     def test_stderr_is_a_fault_in_checks_alone(self, nbgrader, count):
         warning = new_output("stream", name="stderr", text="UserWarning: odd\n")
         notebook = new_notebook(cells=[cell("check_add", "f()", warning, count=1, nbgrader=nbgrader)])
-        assert [found.kind for found in problems(task(), notebook, 10)] == ["stderr"] * count
+        assert [found.kind for found in problems(make_task(), notebook, 10)] == ["stderr"] * count
 
     @pytest.mark.parametrize(
         ("value", "low", "high", "fails"),
@@ -119,26 +109,32 @@ class TestOutputs:
         metric = {"name": "accuracy", "value": value, "low": low, "high": high}
         output = new_output("display_data", data={METRIC_MIME: metric})
         notebook = new_notebook(cells=[cell("x", "record()", output, count=1)])
-        found = problems(task(), notebook, 10)
+        found = problems(make_task(), notebook, 10)
         assert [problem.kind for problem in found] == ["metric"] * fails
         assert executed.metrics(notebook) == [metric]
         if fails:
             assert "accuracy" in found[0].summary
 
+    def test_a_metric_that_a_clock_measured_is_told_apart(self):
+        metric = {"name": "speedup", "value": 0.7, "low": 0.9, "high": None, "timed": True}
+        output = new_output("display_data", data={METRIC_MIME: metric})
+        (found,) = problems(make_task(), new_notebook(cells=[cell("x", "record()", output, count=1)]), 10)
+        assert (found.kind, found.metric) == ("timing", "speedup")
+
     @pytest.mark.parametrize(("size", "fails"), [(2_000_000, False), (2_000_001, True)])
     def test_size(self, size, fails):
-        assert bool(problems(task(), new_notebook(), size)) is fails
+        assert bool(problems(make_task(), new_notebook(), size)) is fails
 
     def test_a_cell_may_show_an_error_on_purpose(self):
         notebook = new_notebook(cells=[cell("x", "1/0", error("E", ""), count=1, tags=["raises-exception"])])
-        assert problems(task(), notebook, 10) == []
+        assert problems(make_task(), notebook, 10) == []
 
 
 class TestTime:
     def test_target(self):
-        assert budget_overrun(task(), 90) is None
-        assert "90.1 s" in budget_overrun(task(), 90.1)
-        assert budget_overrun(task(budget=TimeBudget(None, 1e9)), 1e6) is None
+        assert budget_overrun(make_task(), 90) is None
+        assert "90.1 s" in budget_overrun(make_task(), 90.1)
+        assert budget_overrun(make_task(budget=TimeBudget(None, 1e9)), 1e6) is None
 
     def test_the_graded_part_starts_below_the_setup_cell(self):
         cells = [

@@ -113,7 +113,7 @@ def test_ctrl_c_and_kill_end_the_command_and_its_kernels(tmp_path, ending):
         '# %% tags=["parameters"]\nseed = 0\n\n# %% tags=["setup"]\n'
         f"import os, pathlib, time\npathlib.Path({str(started)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
     )
-    command = [sys.executable, "-P", "-m", "course_lib.cli", "run", "--no-student", "--jobs", "1"]
+    command = [sys.executable, "-P", "-m", "course_lib.cli", "run", "--jobs", "1"]
     process = subprocess.Popen(
         interruptible(command),
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,

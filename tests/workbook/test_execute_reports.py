@@ -4,54 +4,49 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
 
 from course_lib.workbook.execute import summary
-from course_lib.workbook.execute.limits import TimeBudget
+from course_lib.workbook.execute.document import Difference
 from course_lib.workbook.execute.progress import Board
 from course_lib.workbook.execute.reports import write_json, write_junit
-from course_lib.workbook.execute.result import Problem, Progress, Result
+from course_lib.workbook.execute.result import Problem, Progress
 from course_lib.workbook.execute.run import _strict
 from course_lib.workbook.execute.settings import Settings
-from course_lib.workbook.execute.tasks import Task
+from tests.workbook.executions import ROOT, make_result, make_run
 
-ROOT = Path("/course")
 IN_BAND = {"name": "accuracy", "value": 0.9, "low": 0.8, "high": None}
 OUT = {"name": "speed[up]", "value": None, "low": 1, "high": 2}
 BROKEN = Problem("error", "ValueError: [/bold] \x1b[31m & <tag>", "->   1 | f[0]\x00", "cell_one")
 
 
 def result(name="1a_sums", part="solution", **changes):
-    task = Task(
-        notebook=name, lab="lab1", part=part, input=Path("in"), executed=ROOT / "build/executed" / f"{name}.ipynb",
-        scratch=Path("scratch"), parameters={}, budget=TimeBudget(90, 150), threads=1,
-    )  # fmt: skip
-    facts = {"seconds": 12.5, "wall_seconds": 13.0, "cells": Progress(7, 9), "size": 1_500_000, "metrics": [IN_BAND]}
-    return Result(task, **facts | changes)
+    return make_result(name, part, **{"metrics": [IN_BAND]} | changes)
 
 
 RESULTS = [result(), result("1b_faulty", problems=[BROKEN], metrics=[OUT]), result(part="student", size=None)]
 
 
-def shown(results):
+def shown(results, differences=(), **about):
     text = io.StringIO()
-    summary.show(Console(file=text, width=120), ROOT, results, 99.6, [ROOT / "build/run/report.json"])
+    run = make_run(*results, **about)
+    run["differences"] += differences
+    summary.show(Console(file=text, width=120), ROOT, results, run, [ROOT / "build/run/report.json"])
     return text.getvalue()
 
 
 def test_json_holds_everything_with_relative_paths(tmp_path):
-    write_json(tmp_path / "a/report.json", ROOT, RESULTS, Settings(jobs=3), 99.6)
+    write_json(tmp_path / "a/report.json", make_run(*RESULTS, settings=Settings(jobs=3)))
     report = json.loads((tmp_path / "a/report.json").read_text())
     assert report["ok"] is False
     assert report["settings"]["jobs"] == 3
     sound, faulty, student = report["results"]
-    assert sound["executed"] == "build/executed/1a_sums.ipynb"
+    assert sound["executed"] == "build/executed/solution/1a_sums.ipynb"
     assert (sound["cells_done"], sound["cells_total"], sound["bytes"]) == (7, 9, 1_500_000)
-    assert sound["metrics"] == [{**IN_BAND, "in_band": True}]
+    assert sound["metrics"] == [{**IN_BAND, "timed": False, "in_band": True}]
     assert faulty["metrics"][0]["in_band"] is False
     assert faulty["problems"][0]["cell"] == "cell_one"
     assert student["executed"] is None
@@ -71,9 +66,9 @@ def test_people_see_the_failure_and_one_closing_line():
     text = shown(RESULTS)
     assert "ValueError: [/bold]" in text  # not read as Rich's markup
     assert "->   1 | f[0]" in text
-    assert "executed copy: build/executed/1b_faulty.ipynb" in text
+    assert "executed copy: build/executed/solution/1b_faulty.ipynb" in text
     assert "speed[up]" in text
-    assert text.splitlines()[-1].startswith("2 ok, 1 failed in 100 s")
+    assert text.splitlines()[-1].startswith("2 ok, 1 failed in 20 s")
     assert "build/run/report.json" in text
 
 
@@ -117,3 +112,16 @@ def test_over_budget_is_said_and_with_strict_it_fails():
     assert not strict.ok
     assert strict.problems[0].kind == "time"
     assert _strict(result()).ok
+
+
+def test_what_else_a_run_has_to_say():
+    measured = result(notes=["measured again, alone: speedup = 1.4"])
+    moved = Difference(kind="drifted", notebook="1a_sums", part="solution", text="accuracy = 0.8; 0.9 in 3 runs before")
+    gone = Difference(kind="gone", notebook="1d_lost", part="", text="it was in the run of 2026-11-01")
+    text = shown([measured], unchanged=["1b_same", "1c_same"], busy="this machine is busy", differences=[moved, gone])
+    assert "1a_sums: measured again, alone: speedup = 1.4" in text
+    assert "The same as when they last passed: 1b_same, 1c_same" in text
+    assert "this machine is busy" in text
+    assert "accuracy = 0.8; 0.9 in 3 runs before" in text
+    assert "1d_lost: it was in the run of 2026-11-01" in text
+    assert text.splitlines()[-1].startswith("1 ok, 1 gone, 2 unchanged in 20 s")

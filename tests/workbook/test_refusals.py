@@ -54,6 +54,11 @@ PLANTED = {
         CHECK + "### BEGIN SOLUTION\n1\n### END SOLUTION\n",
         "only exercises, questions and quizzes may",
     ),
+    "hidden tests": (
+        CHECK,
+        CHECK + "### BEGIN HIDDEN TESTS\nassert add(1, 1) == 2\n",
+        "asked by a hidden question",
+    ),
     "check without points": (" points=3", "", "has no points"),
     "unknown key": ('exercise="add" topics', 'exercise="add" topic', "unknown keys topic"),
     "bad id": ('experiment="many_sums"', 'experiment="Many sums"', "lower-case letters"),

@@ -9,8 +9,7 @@ import torch
 
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import Verdict
-from course_lib import comparing
-from course_lib.comparing import CheckFailed
+from course_lib.checking import CheckFailed, comparing
 
 __all__ = ["close", "equal", "parts", "raises", "that", "unchanged"]
 
@@ -51,7 +50,7 @@ def raises(kind: type[Exception], call: Callable[..., Any], *args: Any, **kwargs
     try:
         call(*args, **kwargs)
     except StudentFault as fault:
-        if kind.__name__ in fault.kinds and not fault.ends_kernel:
+        if kind.__name__ in fault.kinds and not fault.ends_process:
             _noted()
             return
         raise

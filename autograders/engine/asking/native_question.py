@@ -35,7 +35,7 @@ from autograders.engine.asking.reference import Reference
 from autograders.engine.asking.remote import Student
 from autograders.engine.student_fault import StudentFault, Unanswerable
 from autograders.engine.verdict import Verdict
-from course_lib.cuda.kernel_checks import is_unwritten
+from course_lib.cuda.written_kernel import is_unwritten
 
 __all__ = ["NativeKernel", "native_question"]
 
@@ -72,7 +72,7 @@ def native_question(
             with NativeKernel(student, exercise, kernel or exercise, seconds, launch_seconds) as native:
                 function(native, reference, rng, case)
 
-        return register(Question(exercise, asked, seconds, place=place_of(function)))
+        return register(Question(exercise, asked, seconds, place=place_of(function), native=True))
 
     return decorate
 
@@ -121,8 +121,9 @@ class NativeKernel:
         """Launch once; what the kernel left in the tensors numbered in `outputs`, of the dtypes and shapes sent."""
         reply = self._job("cuda_launch", grid, block, args, shared_mem, outputs=list(outputs))
         arrays = reply.get("arrays")
-        fits = isinstance(arrays, list) and len(arrays) == len(outputs)
-        if not fits or not all(_alike(array, args[place]) for array, place in zip(arrays, outputs, strict=True)):
+        if not isinstance(arrays, list) or len(arrays) != len(outputs):
+            raise _malformed()
+        if not all(_alike(array, args[place]) for array, place in zip(arrays, outputs, strict=True)):
             raise _malformed()
         return arrays
 
@@ -143,10 +144,7 @@ class NativeKernel:
     ) -> tuple[int, int, int]:
         """(reads, warp instructions that read, 32-byte sectors they ask for) of the parameter called `array`."""
         reply = self._job("cuda_traffic", grid, block, args, shared_mem, array=array)
-        counts = tuple(reply.get(key) for key in ("accesses", "requests", "sectors"))
-        if not all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counts):
-            raise _malformed()
-        return counts
+        return _count(reply, "accesses"), _count(reply, "requests"), _count(reply, "sectors")
 
     def faster_than(
         self,
@@ -210,7 +208,7 @@ class NativeKernel:
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         if self._process is None:
-            self._process = self._stack.enter_context(self._student.elsewhere(self._seconds))
+            self._process = self._stack.enter_context(self._student.clean_process(self._seconds))
             _share_runner(self._process)
         return _job(self._process, request)
 
@@ -252,6 +250,13 @@ def _text(value: Any) -> str:
         raise StudentFault(Verdict.WRONG, "The text is longer than any kernel needs to be.")
     if is_unwritten(value):
         raise StudentFault(Verdict.MISSING, "Not written yet.")
+    return value
+
+
+def _count(reply: dict[str, Any], key: str) -> int:
+    value = reply.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _malformed()
     return value
 
 

@@ -39,6 +39,7 @@ class Question:
     seconds  wall time for all its cases together; None: the engine's own limit.
     without  torch functions that the exercise builds, so that the answer may not call them: see `checking.without`.
     place    where it is written.
+    native   whether it runs the answer in a clean process of its own: see `native_question`.
     """
 
     exercise: str
@@ -46,6 +47,7 @@ class Question:
     seconds: float | None = None
     without: tuple[str, ...] = ()
     place: Place = ("", 0)
+    native: bool = False
 
 
 def place_of(function: Callable[..., None]) -> Place:

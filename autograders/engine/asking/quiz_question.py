@@ -7,7 +7,7 @@ from typing import Any
 from autograders.engine.student_fault import StudentFault
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
 from course_lib.checking import CheckFailed
-from course_lib.quiz import chosen_letters
+from course_lib.checking.quiz import chosen_letters
 from course_lib.workbook.quizzes import Statement
 
 __all__ = ["ask_quiz"]

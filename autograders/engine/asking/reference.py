@@ -57,7 +57,7 @@ class LocalAsker:
             return self._answers.reply(request)
 
     @contextlib.contextmanager
-    def elsewhere(self, seconds: float) -> Iterator[LocalAsker]:
+    def clean_process(self, seconds: float) -> Iterator[LocalAsker]:
         """A namespace of its own, in this process all the same."""
         yield type(self)({})
 

@@ -41,8 +41,8 @@ class Asker(Protocol):
 
     def ask(self, request: bytes) -> bytes: ...
 
-    def elsewhere(self, seconds: float) -> AbstractContextManager[Asker]:
-        """Another process, in which none of the student's cells has run."""
+    def clean_process(self, seconds: float) -> AbstractContextManager[Asker]:
+        """A further process, in which none of the student's cells has run."""
 
 
 class _UntilItEnds:
@@ -58,12 +58,12 @@ class _UntilItEnds:
         try:
             return self._asker.ask(request)
         except StudentFault as fault:
-            if fault.ends_kernel:
+            if fault.ends_process:
                 self._ended = fault
             raise
 
-    def elsewhere(self, seconds: float) -> AbstractContextManager[Asker]:
-        return self._asker.elsewhere(seconds)
+    def clean_process(self, seconds: float) -> AbstractContextManager[Asker]:
+        return self._asker.clean_process(seconds)
 
 
 class Student:
@@ -110,9 +110,9 @@ class Student:
         return Student(self._asker, (*self._forbidden, *functions))
 
     @contextmanager
-    def elsewhere(self, seconds: float) -> Iterator[Student]:
+    def clean_process(self, seconds: float) -> Iterator[Student]:
         """A process of its own in which none of the notebook's cells has run; see `native_question`."""
-        with self._asker.elsewhere(seconds) as asker:
+        with self._asker.clean_process(seconds) as asker:
             yield Student(asker)
 
     def job(self, request: dict[str, Any]) -> Any:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from autograders.engine.intake.limits import IntakeLimits, megabytes
+from autograders.engine.intake.limits import IntakeLimits
 from autograders.engine.intake.listing import ListedFile, RefusedFile, is_noise
 from course_lib.errors import CourseError
+from course_lib.handin.limits import size_text
 
 __all__ = ["list_folder"]
 
@@ -76,7 +77,7 @@ def _read(path: Path, limits: IntakeLimits) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise RefusedFile("is not a regular file")
         if status.st_size > limits.file_bytes:
-            raise RefusedFile(f"has {megabytes(status.st_size)}; at most {megabytes(limits.file_bytes)} are read")
+            raise RefusedFile(f"has {size_text(status.st_size)}; at most {size_text(limits.file_bytes)} are read")
         try:
             return file.read(limits.file_bytes)
         except OSError as error:

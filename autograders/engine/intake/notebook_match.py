@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from autograders.engine.intake.limits import IntakeLimits
 from autograders.engine.intake.lms_names import own_name
-from autograders.engine.intake.read_notebook import ReadNotebook, read_notebook
+from course_lib.handin.read_notebook import ReadNotebook, read_notebook
 
 __all__ = ["NamedFile", "match_notebooks", "notebook_stem", "shown_name"]
 

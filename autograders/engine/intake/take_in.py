@@ -13,7 +13,7 @@ from pathlib import Path
 
 from autograders.engine.intake.folders import list_folder
 from autograders.engine.intake.gradescope_roster import METADATA_NAME, submitters
-from autograders.engine.intake.limits import IntakeLimits, megabytes
+from autograders.engine.intake.limits import IntakeLimits
 from autograders.engine.intake.listing import ListedFile, RefusedFile, without_wrapper
 from autograders.engine.intake.lms_names import Owned, is_lms_folder, owner_of
 from autograders.engine.intake.notebook_match import NamedFile, match_notebooks, notebook_stem, shown_name
@@ -21,6 +21,7 @@ from autograders.engine.intake.student_names import safe_names
 from autograders.engine.intake.zips import RefusedZip, list_zip
 from autograders.engine.submission import Submission
 from course_lib.errors import CourseError
+from course_lib.handin.limits import size_text
 
 __all__ = ["IntakeLimits", "read_submissions"]
 
@@ -214,7 +215,7 @@ def _take_file(taken: _Taken, name: str, order: int, file: ListedFile, budget: i
         taken.problems.append(f"{shown} {error}; it was left out.")
         return
     if taken.bytes + len(raw) > budget:
-        taken.problems.append(f"{shown} was left out: a submission has at most {megabytes(budget)}.")
+        taken.problems.append(f"{shown} was left out: a submission has at most {size_text(budget)}.")
         return
     taken.bytes += len(raw)
     if is_zip:

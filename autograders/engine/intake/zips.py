@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO
 
-from autograders.engine.intake.limits import MIB, IntakeLimits, megabytes
+from autograders.engine.intake.limits import IntakeLimits
 from autograders.engine.intake.listing import ListedFile, RefusedFile, is_noise
+from course_lib.handin.limits import MIB, size_text
 
 __all__ = ["RefusedZip", "list_zip"]
 
@@ -102,7 +103,7 @@ def _refusal(entry: zipfile.ZipInfo, name: str, parts: tuple[str, ...], limits: 
     if entry.compress_type not in _READ:
         return "is compressed in a way that is not read here; make the zip with your system's own command"
     if entry.file_size > limits.file_bytes:
-        return f"has {megabytes(entry.file_size)}; at most {megabytes(limits.file_bytes)} are read"
+        return f"has {size_text(entry.file_size)}; at most {size_text(limits.file_bytes)} are read"
     if entry.file_size >= MIB and entry.file_size > limits.zip_ratio * max(entry.compress_size, 1):
         return "is compressed far more than a notebook can be"
     return ""
@@ -116,5 +117,5 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: IntakeLimits
     except _FAILURES as error:
         raise RefusedFile("is damaged in its zip") from error
     if len(raw) > limits.file_bytes:
-        raise RefusedFile(f"has more than {megabytes(limits.file_bytes)}")
+        raise RefusedFile(f"has more than {size_text(limits.file_bytes)}")
     return raw

@@ -1,1 +1,1 @@
-"""A process that can reach nothing: bubblewrap, seccomp, caps, and the talk with the kernel inside it."""
+"""A process that can reach nothing: bubblewrap, seccomp, caps, and the talk with the student's process inside it."""

@@ -27,9 +27,15 @@ _numbers = itertools.count()
 
 
 class Caps(ABC):
-    """Limits around one sandbox: `command` wraps its command line, `close` takes the limits away after its end."""
+    """Limits around one sandbox: `command` wraps its command line, `close` takes the limits away after its end.
+
+    Raises OSError or KeyError where this kind cannot be had.
+    """
 
     kind = ""
+
+    @abstractmethod
+    def __init__(self, limits: Limits) -> None: ...
 
     @abstractmethod
     def command(self, command: list[str]) -> list[str]:
@@ -48,6 +54,9 @@ class NoCaps(Caps):
     """Nothing can be had here: rlimits hold for each process alone."""
 
     kind = "rlimits"
+
+    def __init__(self, limits: Limits) -> None:
+        """Nothing is made: `inside/zygote.py` sets the limits."""
 
     def command(self, command: list[str]) -> list[str]:
         return command
@@ -85,6 +94,8 @@ class CgroupV2(Caps):
 
 
 class CgroupV1(Caps):
+    """Systemd 258 has given it up; containers and small virtual machines still hand it out, on Linux 6.18 too."""
+
     kind = "cgroup v1"
 
     def __init__(self, limits: Limits, root: Path = CGROUPS) -> None:
@@ -140,15 +151,13 @@ class SystemdScope(Caps):
 
 def best_caps(limits: Limits) -> Caps:
     """New caps of the best kind this machine has."""
-    return _best_kind()(limits) if _best_kind() is not NoCaps else NoCaps()
+    return _best_kind()(limits)
 
 
 @functools.cache
 def _best_kind() -> type[Caps]:
-    for kind in (CgroupV2, CgroupV1, SystemdScope):
-        if _works(kind):
-            return kind
-    return NoCaps
+    kinds: tuple[type[Caps], ...] = (CgroupV2, CgroupV1, SystemdScope)
+    return next((kind for kind in kinds if _works(kind)), NoCaps)
 
 
 def _works(kind: type[Caps]) -> bool:

@@ -19,10 +19,9 @@ class Limits:
     start, setup, cell    a sandbox's start; the locked set-up cell; one cell of the student's.
     question              all cases of one question; a question may set its own.
     submission            everything of one submission; what is unanswered by then earns nothing.
-    free_starts           sandboxes whose start is not the submission's time: the first, and one for each honest answer
-                          that uses up the memory; kernels that die otherwise leave their sandbox to the next one.
-    starts                sandboxes in all: what comes after the free ones is for submissions that die on purpose, and
-                          this ends them where a start is too quick for `submission` to.
+    charged_starts        sandboxes beside those that a lab's exercises and quizzes may cost honest work, on the
+                          submission's own time: for submissions that die on purpose, which this ends where a start is
+                          too quick for `submission` to.
     reply                 bytes of one answer.
     output                bytes printed by one notebook before it is stopped; `shown` of them per cell are kept.
     images                figures kept of one cell, each of at most `image` bytes.
@@ -39,8 +38,7 @@ class Limits:
     cell: float = 20.0
     question: float = 30.0
     submission: float = 300.0
-    free_starts: int = 70
-    starts: int = 200
+    charged_starts: int = 130
     reply: int = 64 * MB
     output: int = 8 * MB
     shown: int = 20_000

@@ -1,8 +1,8 @@
-"""One student's notebook in a sandbox: its cells run once, questions follow, and a dead kernel is replaced.
+"""One student's notebook in a sandbox: its cells run once, questions follow, and a dead process is replaced.
 
-A cell that kills, hangs or floods its kernel is run once and left out when the kernel is made anew, so that it costs
-its own question and no other. The next kernel is forked in the same sandbox, whose first process removes all that is
-left of the dead one before (`inside/zygote.py`): that takes a hundredth of the time of another sandbox.
+A cell that kills, hangs or floods its process is run once and left out when the process is made anew, so that it costs
+its own question and no other. The next process is forked in the same sandbox, which first removes all that is left of
+the dead one (`inside/zygote.py`): that takes a hundredth of the time of another sandbox.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from autograders.engine.isolation.kernel import Kernel, kept_size, shortened
 from autograders.engine.isolation.sandbox import Sandbox
+from autograders.engine.isolation.student_process import StudentProcess, kept_size, shortened
 from autograders.engine.isolation.supply import SandboxSupply
 from autograders.engine.student_fault import StudentFault, Unanswerable
 from autograders.engine.verdict import CellRun, Verdict
@@ -39,43 +39,42 @@ class RunnableCell:
 
 @dataclass
 class _Starts:
-    """Sandboxes that one submission has had, in all its slots."""
+    """Sandboxes that one submission has had, in all its slots, and how many of them start free of charge."""
 
+    free: int
     count: int = 0
 
 
 class SandboxSlot:
-    """The sandbox that a submission's kernels share, one at a time; a fresh one where a kernel has spoilt it.
+    """The sandbox that a submission's processes share, one at a time; a fresh one where a process has spoilt it.
 
-    A start is free until `free_starts`, so that honest answers that use up the memory cost no time, and is charged from
-    then on, so that a submission which ends its sandboxes on purpose ends. After `starts` no time is left.
+    free_starts  so many starts are free, so that honest answers that use up the memory cost no time; those after them
+                 are charged, so that a submission which ends its sandboxes on purpose ends, and there are
+                 `charged_starts` of them at most.
     """
 
-    def __init__(self, supply: SandboxSupply, seconds: float, starts: _Starts | None = None) -> None:
+    def __init__(self, supply: SandboxSupply, seconds: float, *, free_starts: int = 1) -> None:
         self.supply = supply
         self.deadline = time.monotonic() + seconds
-        self._starts = starts or _Starts()
+        self._starts = _Starts(free_starts)
         self._sandbox: Sandbox | None = None
         self._beside: SandboxSlot | None = None
 
     @property
     def seconds_left(self) -> float:
-        if self._sandbox is None and self._starts.count >= self.supply.limits.starts:
+        if self._sandbox is None and self._starts.count >= self._starts.free + self.supply.limits.charged_starts:
             return 0.0
         return self.deadline - time.monotonic()
 
-    def another(self) -> SandboxSlot:
-        """An empty slot, within what this one has left."""
-        return SandboxSlot(self.supply, max(self.seconds_left, 0.1), self._starts)
-
     def beside(self) -> SandboxSlot:
-        """The slot for processes that must not meet this one's, one at a time; within what this one has left."""
+        """The slot for a further sandbox at the same time, within the time and the starts that this one has left."""
         if self._beside is None:
-            self._beside = self.another()
+            self._beside = SandboxSlot(self.supply, 0.0)
+            self._beside._starts = self._starts
         self._beside.deadline = time.monotonic() + max(self.seconds_left, 0.1)
         return self._beside
 
-    def fork(self) -> Kernel | None:
+    def fork(self) -> StudentProcess | None:
         """None when no time is left. Raises Unanswerable when the grader cannot have a sandbox."""
         for _ in range(2):
             if self._sandbox is None:
@@ -83,12 +82,12 @@ class SandboxSlot:
                     return None
                 self._sandbox = self._take()
             with contextlib.suppress(StudentFault):  # another notebook of this student may have killed it
-                return Kernel(self._sandbox)
+                return StudentProcess(self._sandbox)
             self._drop()
-        raise Unanswerable("two sandboxes in a row ended before a kernel was forked")
+        raise Unanswerable("two sandboxes in a row ended before a process was forked")
 
     def clear(self) -> None:
-        """After a kernel was lost: keep the sandbox if the next kernel finds nothing there of what this one did.
+        """After a process was lost: keep the sandbox if the next one finds nothing there of what it did.
 
         What an unsafe one left running would run on; a group that has once run out of memory would say so for ever.
         """
@@ -110,55 +109,42 @@ class SandboxSlot:
         started = time.monotonic()
         sandbox = self.supply.take()
         self._starts.count += 1
-        if self._starts.count <= self.supply.limits.free_starts:
+        if self._starts.count <= self._starts.free:
             self.deadline += time.monotonic() - started  # waiting for us is not the student's time
         return sandbox
 
 
 class Session:
-    """The kernel of one notebook. `ask` makes it an Asker for `remote.Student`."""
+    """The process of one notebook. `ask` makes it an Asker for `remote.Student`."""
 
     def __init__(self, slot: SandboxSlot, cells: list[RunnableCell]) -> None:
         self.slot, self.cells = slot, cells
         self.runs: dict[str, CellRun] = {}
         self._deadly: set[str] = set()
-        self._kernel: Kernel | None = None
-        self._second: Session | None = None
+        self._process: StudentProcess | None = None
         self._limits = slot.supply.limits
         self._room = self._limits.kept
 
     def run_cells(self) -> None:
         """Run every cell; afterwards `runs` holds what became of each. Raises Unanswerable if a cell of ours fails."""
-        while self._kernel is None:
+        while self._process is None:
             if self.slot.seconds_left <= 0:
                 self._give_up()
                 return
             self._start()
 
     def allow(self, seconds: float) -> None:
-        """Make sure of a kernel and give what is asked next this much time, within the submission's."""
+        """Make sure of a process and give what is asked next this much time, within the submission's."""
         self.run_cells()
-        if self._kernel:
-            self._kernel.allow(min(seconds, self.slot.seconds_left))
+        if self._process:
+            self._process.allow(min(seconds, self.slot.seconds_left))
 
     def ask(self, request: bytes) -> bytes:
-        with self._alive() as kernel:
-            return kernel.ask(request)
-
-    def execute(self, source: str, identifier: str) -> CellRun:
-        """Run one more cell, within the limit of a cell."""
-        self.allow(self._limits.cell)
-        with self._alive() as kernel:
-            return kernel.execute(source, identifier)
-
-    def second(self) -> Session:
-        """The same cells once more, in a sandbox of its own; one for this session, and gone with it."""
-        if self._second is None:
-            self._second = Session(self.slot.another(), self.cells)
-        return self._second
+        with self._alive() as process:
+            return process.ask(request)
 
     @contextlib.contextmanager
-    def elsewhere(self, seconds: float) -> Iterator[Session]:
+    def clean_process(self, seconds: float) -> Iterator[Session]:
         """A process in another sandbox that has run no cell, one at a time; `seconds` of wall time for its answers."""
         slot = self.slot.beside()
         other, until = Session(slot, []), slot.deadline
@@ -167,53 +153,45 @@ class Session:
             yield other
         finally:
             self.slot.deadline += slot.deadline - until  # waiting for our sandbox is not the student's time
-            other.close()
+            other.drop_process()
 
-    def end(self) -> None:
-        """Close the kernel for good, and what `second` made."""
-        self.close()
-        if self._second:
-            self._second.end()
-            self._second.slot.discard()
-            self._second = None
-
-    def close(self) -> None:
-        """Close the kernel; what is asked next gets a fresh one."""
-        if self._kernel:
-            self._kernel.close()
-            self._kernel = None
+    def drop_process(self) -> None:
+        """End the process; what is asked next, if anything, gets a fresh one."""
+        if self._process:
+            self._process.close()
+            self._process = None
 
     @contextlib.contextmanager
-    def _alive(self) -> Iterator[Kernel]:
-        if self._kernel is None:
-            raise StudentFault(Verdict.TIMEOUT, TIME_IS_UP, ends_kernel=True)
+    def _alive(self) -> Iterator[StudentProcess]:
+        if self._process is None:
+            raise StudentFault(Verdict.TIMEOUT, TIME_IS_UP, ends_process=True)
         try:
-            yield self._kernel
+            yield self._process
         except StudentFault as fault:
-            if fault.ends_kernel:
-                self._lose_kernel()
+            if fault.ends_process:
+                self._lose_process()
             raise
 
     def _start(self) -> None:
-        kernel = self.slot.fork()
-        if kernel is None:
+        process = self.slot.fork()
+        if process is None:
             return
         for cell in self.cells:
             if cell.id in self._deadly:
                 continue
-            kernel.allow(min(self._limits.setup if cell.ours else self._limits.cell, max(self.slot.seconds_left, 0.1)))
+            process.allow(min(self._limits.setup if cell.ours else self._limits.cell, max(self.slot.seconds_left, 0.1)))
             try:
-                run = kernel.execute(cell.source, cell.id)
+                run = process.execute(cell.source, cell.id)
             except StudentFault as fault:
-                kernel.close()
+                process.close()
                 self.slot.clear()
                 self._note_death(cell, fault)
                 return
             if cell.ours and run.verdict is not Verdict.RIGHT:
-                kernel.close()
+                process.close()
                 raise Unanswerable(f"the course's own cell {cell.id!r} failed: {run.error.strip()[-300:]}")
             self._keep(cell, run)
-        self._kernel = kernel
+        self._process = process
 
     def _keep(self, cell: RunnableCell, run: CellRun) -> None:
         """The first run of each cell, within what may be kept of one notebook."""
@@ -231,8 +209,8 @@ class Session:
         self._deadly.add(cell.id)
         self.runs[cell.id] = CellRun(cell.id, fault.verdict, error=fault.message)
 
-    def _lose_kernel(self) -> None:
-        self.close()
+    def _lose_process(self) -> None:
+        self.drop_process()
         self.slot.clear()
 
     def _give_up(self) -> None:

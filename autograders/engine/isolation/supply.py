@@ -37,7 +37,7 @@ class SandboxSupply:
             self._waiting.append(Sandbox(self.limits, unsafe=self.unsafe))
 
     def take(self) -> Sandbox:
-        """A sandbox ready to fork kernels; the caller closes it. Raises Unanswerable if none comes up."""
+        """A sandbox ready to fork processes; the caller closes it. Raises Unanswerable if none comes up."""
         for attempt in range(ATTEMPTS):
             sandbox = self._waiting.popleft() if self._waiting else Sandbox(self.limits, unsafe=self.unsafe)
             with contextlib.suppress(Unanswerable) if attempt + 1 < ATTEMPTS else contextlib.nullcontext():

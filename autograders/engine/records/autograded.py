@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from autograders.engine.isolation.limits import Limits
 from autograders.engine.records.case_report import case_report, quiz_report
 from autograders.engine.records.harmless import harmless_markdown, literal_markdown, terminal_text, text_only
 from autograders.engine.verdict import CellRun, NotebookResult, Verdict
-from course_lib.workbook.expand import CHECK_PREFIX
+from course_lib.handin.nbgrader_entries import CHECK_PREFIX
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["autograded_notebook"]
 
 LONGEST_SOURCE = 20_000  # ten times the longest stub; the lexer of nbgrader's own pages takes time squared
-LONGEST_OUTPUT = 20_000
-MOST_IMAGES, LARGEST_IMAGE = 4, 1_000_000  # feedback carries them all
+MOST = Limits()  # of one cell's outputs: feedback carries them all
 _BLANK = re.compile(r"\s{100,}")  # and minutes for a run of these
 PNG = b"\x89PNG\r\n\x1a\n"
 NO_ANSWER = "# The submitted notebook has no answer here."
@@ -87,13 +87,13 @@ def _outputs(run: CellRun) -> Iterator[Any]:
     from nbformat.v4 import new_output
 
     if run.text:
-        yield new_output("stream", name="stdout", text=terminal_text(run.text, LONGEST_OUTPUT))
-    for image in run.images[:MOST_IMAGES]:
-        if image.startswith(PNG) and len(image) <= LARGEST_IMAGE:
+        yield new_output("stream", name="stdout", text=terminal_text(run.text, MOST.shown))
+    for image in run.images[: MOST.images]:
+        if image.startswith(PNG) and len(image) <= MOST.image:
             data = {"image/png": base64.b64encode(image).decode("ascii"), "text/plain": "<image>"}
             yield new_output("display_data", data=data, metadata={"image/png": {"alt": "Output of this cell"}})
     if run.error:
-        trace = terminal_text(run.error, LONGEST_OUTPUT)
+        trace = terminal_text(run.error, MOST.shown)
         name = text_only(run.error.strip().rpartition("\n")[2].partition(":")[0], 80)
         yield new_output("error", ename=name, evalue="", traceback=trace.split("\n"))
     elif run.verdict is not Verdict.RIGHT:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from autograders.engine.records.gradebook import BookMark
 from autograders.engine.records.marks import CellName
 from autograders.engine.verdict import QuestionResult, SubmissionResult, Verdict
-from course_lib.workbook.expand import CHECK_PREFIX
+from course_lib.handin.nbgrader_entries import CHECK_PREFIX
 
 if TYPE_CHECKING:
     from course_lib.workbook.source import SourceNotebook
@@ -186,6 +186,8 @@ def _flat(provenance: Mapping[str, object], prefix: str = "") -> list[tuple[str,
     """Nested entries as ("limits.seconds", "60")."""
     entries: list[tuple[str, str]] = []
     for name, value in provenance.items():
-        nested = isinstance(value, Mapping)
-        entries += _flat(value, f"{prefix}{name}.") if nested else [(f"{prefix}{name}", str(value)[:200])]
+        if isinstance(value, Mapping):
+            entries += _flat(value, f"{prefix}{name}.")
+        else:
+            entries.append((f"{prefix}{name}", str(value)[:200]))
     return entries

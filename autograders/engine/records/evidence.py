@@ -7,6 +7,7 @@ import dataclasses
 import json
 import types
 import typing
+from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -55,11 +56,11 @@ def _refuse_constant(name: str) -> float:
 
 
 @cache
-def _hints(record: type) -> dict[str, Any]:
+def _hints(record: Any) -> dict[str, Any]:
     return typing.get_type_hints(record)
 
 
-def _decode_record(record: type[Record], entries: Any, where: str) -> Record:
+def _decode_record(record: Callable[..., Record], entries: Any, where: str) -> Record:
     hints = _hints(record)
     if not isinstance(entries, dict) or entries.keys() != hints.keys():
         raise ValueError(f"{where} does not have exactly the entries {', '.join(hints)}")
@@ -69,7 +70,7 @@ def _decode_record(record: type[Record], entries: Any, where: str) -> Record:
 def _decode(hint: Any, value: Any, where: str) -> Any:
     """`value` as JSON has it -> a value of type `hint`."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _decode_record(hint, value, where)
     if origin in (types.UnionType, typing.Union):  # X | None
         return None if value is None else _decode(arguments[0], value, where)

@@ -133,7 +133,7 @@ def _class_exporter() -> type:
             cell = context.get("cell", {})
             return self._once("code", cell, source, lambda: self._highlight(cell, source))
 
-        def from_notebook_node(self, nb: Any, resources: Any = None, **settings: Any) -> tuple[str, Any]:
+        def from_notebook_node(self, nb: Any, resources: Any = None, **settings: Any) -> Any:
             resources = self._init_resources(resources)
             self.register_filter("highlight_code", self.highlight_code)
             widgets = WidgetsDataTypeFilter(notebook_metadata=self._nb_metadata, parent=self, resources=resources)

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from autograders.engine.records.nbgrader_versions import gradebook_version
 from course_lib.errors import CourseError
+from course_lib.workbook.release import gradebook_version
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

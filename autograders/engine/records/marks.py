@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autograders.engine.records.nbgrader_versions import is_unanswered
 from autograders.engine.verdict import NotebookResult, QuestionResult, SubmissionResult
-from course_lib.workbook.expand import CHECK_PREFIX
+from course_lib.handin.answers import is_untouched
+from course_lib.handin.nbgrader_entries import CHECK_PREFIX
+from course_lib.handin.stubs import TEXT_STUB
 from course_lib.workbook.source import SourceNotebook
 
 __all__ = ["AutoMark", "CellName", "auto_marks"]
@@ -41,7 +42,7 @@ def auto_marks(result: SubmissionResult, sources: Mapping[str, SourceNotebook]) 
 def _text_score(notebook: NotebookResult | None, question: str) -> float | None:
     """Nothing written is worth 0, as in plain nbgrader; what is written waits for a person."""
     text = notebook.texts.get(question, "") if notebook else ""
-    return 0.0 if is_unanswered(text) else None
+    return 0.0 if is_untouched(text, TEXT_STUB) else None
 
 
 def _score(notebook: NotebookResult | None, question: str, points: float) -> float | None:

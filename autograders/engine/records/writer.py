@@ -18,10 +18,11 @@ from autograders.engine.records.evidence import DamagedEvidence, from_json, to_j
 from autograders.engine.records.feedback import FeedbackPages, plain_page
 from autograders.engine.records.gradebook import BookMark, LabGradebook
 from autograders.engine.records.marks import CellName, auto_marks
-from autograders.engine.records.nbgrader_versions import is_unanswered, student_version
 from autograders.engine.records.workspace import Workspace
 from autograders.engine.verdict import SubmissionResult
 from course_lib.errors import CourseError
+from course_lib.handin.answers import is_untouched
+from course_lib.workbook.release import student_version
 
 if TYPE_CHECKING:
     from course_lib.workbook.source import SourceNotebook
@@ -188,7 +189,7 @@ class Writer:
         for name, released in self._released.items():
             given = {**notebooks[name].answers, **notebooks[name].texts} if name in notebooks else {}
             for cell in _solution_cells(released.cells):
-                if is_unanswered(given.get(cell.id, ""), cell.source):
+                if is_untouched(given.get(cell.id, ""), cell.source):
                     empty.add((name, cell.id))
         return empty
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from autograders.engine.intake.read_notebook import SubmittedCell
 from autograders.engine.repair.helper_cells import OwnCode, own_code_names
 from autograders.engine.repair.python_names import compiles, names_of
-from autograders.engine.repair.released import KnownCell, same_text
+from autograders.engine.repair.released import KnownCell
+from course_lib.handin.read_notebook import SubmittedCell
 
 __all__ = ["Answer", "OwnCells", "join_code", "join_text"]
 
@@ -35,11 +36,10 @@ class OwnCells:
 
     def __init__(self, cells: Iterable[SubmittedCell]) -> None:
         self._by_position = {cell.position: cell for cell in cells}
-        self._binding: dict[str, list[SubmittedCell]] | None = None
 
     def beside(self, position: int, step: int, kinds: tuple[str, ...]) -> list[SubmittedCell]:
         """Own cells of `kinds` that follow one another from `position` on, downwards with step 1, upwards with -1."""
-        run = []
+        run: list[SubmittedCell] = []
         while len(run) < _FARTHEST:
             position += step
             cell = self._by_position.get(position)
@@ -50,14 +50,17 @@ class OwnCells:
 
     def binding(self, names: Iterable[str]) -> list[SubmittedCell]:
         """Own code cells that bind one of `names`, in the order of the file."""
-        if self._binding is None:
-            self._binding = {}
-            code = [OwnCode(cell.position, cell.source) for cell in self._by_position.values() if cell.kind == "code"]
-            for piece, found in own_code_names(code):
-                for name in found.defined:
-                    self._binding.setdefault(name, []).append(self._by_position[piece.position])
         found = {cell.position: cell for name in names for cell in self._binding.get(name, [])}
         return [found[position] for position in sorted(found)]
+
+    @cached_property
+    def _binding(self) -> dict[str, list[SubmittedCell]]:
+        code = [OwnCode(cell.position, cell.source) for cell in self._by_position.values() if cell.kind == "code"]
+        binding: dict[str, list[SubmittedCell]] = {}
+        for piece, bound in own_code_names(code):
+            for name in bound.defined:
+                binding.setdefault(name, []).append(self._by_position[piece.position])
+        return binding
 
 
 def join_code(known: KnownCell, marked: list[SubmittedCell], own: OwnCells) -> Answer:
@@ -164,6 +167,6 @@ def _add_binding(known: KnownCell, answer: Answer, names: Iterable[str], own: Ow
     texts = _without_repeats([source for _, source in sorted(pieces)])
     answer.source = _best(texts, "\n", compiles)
     answer.position = max(position for position, _ in pieces)
-    answer.used += [cell.position for cell in cells if not same_text(cell.source, "")]
+    answer.used += [cell.position for cell in cells if cell.source.strip()]
     defined = ", ".join(sorted(known.defines))
     answer.repairs.append(f"was found in a cell without its name, which defines {defined}")

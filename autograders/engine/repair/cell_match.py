@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from autograders.engine.intake.read_notebook import SubmittedCell
 from autograders.engine.repair.released import KnownCell, Released
+from course_lib.handin.read_notebook import SubmittedCell
 
 __all__ = ["CellMatch", "match_cells"]
 

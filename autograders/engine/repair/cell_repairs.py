@@ -6,10 +6,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
-from autograders.engine.intake.read_notebook import SubmittedCell
 from autograders.engine.repair.answer_pieces import Answer
 from autograders.engine.repair.cell_match import CellMatch
 from autograders.engine.repair.released import KnownCell, Released
+from course_lib.handin.read_notebook import SubmittedCell
 
 __all__ = ["structure_repairs"]
 
@@ -62,10 +62,10 @@ def _longest_rise(values: list[int]) -> set[int]:
         before[value] = ends[place - 1] if place else None
         ends[place : place + 1] = [value]
     rise: set[int] = set()
-    value = ends[-1] if ends else None
-    while value is not None:
-        rise.add(value)
-        value = before[value]
+    last = ends[-1] if ends else None
+    while last is not None:
+        rise.add(last)
+        last = before[last]
     return rise
 
 

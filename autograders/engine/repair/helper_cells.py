@@ -80,10 +80,10 @@ def _closure(
     taken: dict[OwnCode, str] = {}
     while missing:
         position, name = missing.pop()
-        code = _nearest(binding.get(name) or stars, position)
-        if code is not None and code not in taken:
-            taken[code] = name
-            missing += [(code.position, other) for other in sorted(needs[code] - bound)]
+        nearest = _nearest(binding.get(name) or stars, position)
+        if nearest is not None and nearest not in taken:
+            taken[nearest] = name
+            missing += [(nearest.position, other) for other in sorted(needs[nearest] - bound)]
     return taken
 
 

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from autograders.engine.intake.limits import IntakeLimits
-from autograders.engine.intake.read_notebook import ReadNotebook, read_notebook
 from autograders.engine.repair.answer_pieces import Answer, OwnCells, join_code, join_text
 from autograders.engine.repair.cell_match import CellMatch, match_cells
 from autograders.engine.repair.cell_repairs import structure_repairs
 from autograders.engine.repair.helper_cells import Helper, OwnCode, added_code, find_helpers
-from autograders.engine.repair.released import KnownCell, Released, release_text, released, same_text
-from course_lib.workbook.percent import Cell
+from autograders.engine.repair.released import KnownCell, Released, released
+from course_lib.handin.read_notebook import ReadNotebook, read_notebook
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["Helper", "Rebuilt", "is_untouched", "rebuild"]
+__all__ = ["Helper", "Rebuilt", "rebuild"]
 
 
 @dataclass(frozen=True)
@@ -62,17 +61,6 @@ def rebuild(source: SourceNotebook, raw: bytes, limits: IntakeLimits | None = No
     return Rebuilt(
         answers, texts, tuple(helper for helper, _ in helpers), tuple(repairs), (*read.problems, *_left_out(left_out))
     )
-
-
-def is_untouched(source_cell: Cell, text: str) -> bool:
-    """Whether nothing was written: `text` is blank, or up to whitespace what students got for this exercise, quiz or
-    question.
-    """
-    source = source_cell.source
-    if source_cell.kind == "question":  # students get its prompt in a cell of its own
-        source = ""
-    cell_type = "markdown" if source_cell.is_markdown else "code"
-    return not text.strip() or same_text(text, release_text(source, cell_type, solution=True))
 
 
 def _answers(ours: Released, match: CellMatch) -> dict[str, Answer]:

@@ -1,22 +1,20 @@
-"""What students were given: every cell of a notebook with its solution cleared, as nbgrader's release step does it."""
+"""What students were given: every cell of a notebook, as it is and as the build released it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from autograders.engine.repair.python_names import names_of
+from course_lib.handin.answers import is_untouched, same_text
 from course_lib.workbook.expand import expand
-from course_lib.workbook.markers import BEGIN, END
-from course_lib.workbook.nbgrader_settings import CODE_STUB, TEXT_STUB
+from course_lib.workbook.release import student_version
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["KnownCell", "Released", "release_text", "released", "same_text"]
+__all__ = ["KnownCell", "Released", "released"]
 
 GRADED_KINDS = ("parameters", "setup", "code", "exercise", "quiz")  # the code that runs when a submission is graded
-_HIDDEN_TESTS = re.compile(r"\n?[^\n]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class KnownCell:
 
     def is_untouched(self, text: str) -> bool:
         """Blank, or the released text up to whitespace."""
-        return not text.strip() or same_text(text, self.released)
+        return is_untouched(text, self.released)
 
     def is_unaltered(self, text: str) -> bool:
         """The released text, or staff's own, up to whitespace."""
@@ -97,36 +95,12 @@ def released(source: SourceNotebook) -> Released:
 
 
 def _known_cells(source: SourceNotebook) -> Iterator[KnownCell]:
-    for node in expand(source).cells:
-        nbgrader = dict(node.metadata.get("nbgrader", {}))
+    for node, given in zip(expand(source).cells, student_version(source).cells, strict=True):
         yield KnownCell(
             id=node.id,
             kind=node.metadata["course"]["kind"],
             cell_type=node.cell_type,
             source=node.source,
-            released=release_text(node.source, node.cell_type, solution=bool(nbgrader.get("solution"))),
-            nbgrader=nbgrader,
+            released=given.source,
+            nbgrader=dict(node.metadata.get("nbgrader", {})),
         )
-
-
-def release_text(source: str, cell_type: str, *, solution: bool) -> str:
-    """nbgrader's ClearSolutions and ClearHiddenTests on one cell, without loading nbgrader's converters."""
-    stub = (CODE_STUB if cell_type == "code" else TEXT_STUB).split("\n")
-    if solution and BEGIN not in source:
-        return "\n".join(stub)
-    lines: list[str] = []
-    inside = False
-    for line in _HIDDEN_TESTS.sub("", source).split("\n"):
-        if BEGIN in line:
-            indent = line[: len(line) - len(line.lstrip())]
-            lines += [indent + text for text in stub]
-        if BEGIN in line or END in line:
-            inside = BEGIN in line
-        elif not inside:
-            lines.append(line)
-    return "\n".join(lines)
-
-
-def same_text(one: str, other: str) -> bool:
-    """Equal up to whitespace."""
-    return one == other or one.split() == other.split()

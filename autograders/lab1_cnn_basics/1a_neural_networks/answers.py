@@ -117,128 +117,51 @@ def mlp_forward(x, weights, biases):
 
 
 # %% wrong="mlp_backward" name="forgets the mean over images"
-def mlp_backward(activations, weights, labels):
-    delta = torch.softmax(activations[-1], dim=1) - F.one_hot(labels, activations[-1].shape[1])
-    weight_grads, bias_grads = [], []
-    for layer in reversed(range(len(weights))):
-        weight_grads.insert(0, delta.T @ activations[layer])
-        bias_grads.insert(0, delta.sum(dim=0))
-        delta = (delta @ weights[layer]) * (activations[layer] > 0)
-    return weight_grads, bias_grads
-
+# -     delta = delta / len(labels)
 
 # %% wrong="mlp_backward" name="no mask for the ReLU"
-def mlp_backward(activations, weights, labels):
-    delta = torch.softmax(activations[-1], dim=1) - F.one_hot(labels, activations[-1].shape[1])
-    delta = delta / len(labels)
-    weight_grads, bias_grads = [], []
-    for layer in reversed(range(len(weights))):
-        weight_grads.insert(0, delta.T @ activations[layer])
-        bias_grads.insert(0, delta.sum(dim=0))
-        delta = delta @ weights[layer]
-    return weight_grads, bias_grads
-
+# -         delta = (delta @ weights[layer]) * (activations[layer] > 0)
+# +         delta = delta @ weights[layer]
 
 # %% wrong="mlp_backward" name="mask from the gradient's sign"
-def mlp_backward(activations, weights, labels):
-    delta = torch.softmax(activations[-1], dim=1) - F.one_hot(labels, activations[-1].shape[1])
-    delta = delta / len(labels)
-    weight_grads, bias_grads = [], []
-    for layer in reversed(range(len(weights))):
-        weight_grads.insert(0, delta.T @ activations[layer])
-        bias_grads.insert(0, delta.sum(dim=0))
-        delta = torch.relu(delta @ weights[layer])
-    return weight_grads, bias_grads
-
+# -         delta = (delta @ weights[layer]) * (activations[layer] > 0)
+# +         delta = torch.relu(delta @ weights[layer])
 
 # %% wrong="mlp_backward" name="lists from the last layer to the first"
-def mlp_backward(activations, weights, labels):
-    delta = torch.softmax(activations[-1], dim=1) - F.one_hot(labels, activations[-1].shape[1])
-    delta = delta / len(labels)
-    weight_grads, bias_grads = [], []
-    for layer in reversed(range(len(weights))):
-        weight_grads.append(delta.T @ activations[layer])
-        bias_grads.append(delta.sum(dim=0))
-        delta = (delta @ weights[layer]) * (activations[layer] > 0)
-    return weight_grads, bias_grads
-
+# -         weight_grads.insert(0, delta.T @ activations[layer])
+# -         bias_grads.insert(0, delta.sum(dim=0))
+# +         weight_grads.append(delta.T @ activations[layer])
+# +         bias_grads.append(delta.sum(dim=0))
 
 # %% wrong="mlp_backward" name="bias gradient averaged once more"
-def mlp_backward(activations, weights, labels):
-    delta = torch.softmax(activations[-1], dim=1) - F.one_hot(labels, activations[-1].shape[1])
-    delta = delta / len(labels)
-    weight_grads, bias_grads = [], []
-    for layer in reversed(range(len(weights))):
-        weight_grads.insert(0, delta.T @ activations[layer])
-        bias_grads.insert(0, delta.mean(dim=0))
-        delta = (delta @ weights[layer]) * (activations[layer] > 0)
-    return weight_grads, bias_grads
-
+# -         bias_grads.insert(0, delta.sum(dim=0))
+# +         bias_grads.insert(0, delta.mean(dim=0))
 
 # %% wrong="mlp_backward" name="label minus prediction"
-def mlp_backward(activations, weights, labels):
-    delta = F.one_hot(labels, activations[-1].shape[1]) - torch.softmax(activations[-1], dim=1)
-    delta = delta / len(labels)
-    weight_grads, bias_grads = [], []
-    for layer in reversed(range(len(weights))):
-        weight_grads.insert(0, delta.T @ activations[layer])
-        bias_grads.insert(0, delta.sum(dim=0))
-        delta = (delta @ weights[layer]) * (activations[layer] > 0)
-    return weight_grads, bias_grads
-
+# -     delta = torch.softmax(logits, dim=1) - F.one_hot(labels, logits.shape[1])
+# +     delta = F.one_hot(labels, logits.shape[1]) - torch.softmax(logits, dim=1)
 
 # %% wrong="mlp_backward" name="own softmax that overflows"
-def mlp_backward(activations, weights, labels):
-    powers = activations[-1].exp()
-    delta = powers / powers.sum(dim=1, keepdim=True)
-    delta[torch.arange(len(labels)), labels] -= 1
-    delta /= len(labels)
-    weight_grads, bias_grads = [], []
-    for layer in reversed(range(len(weights))):
-        weight_grads.insert(0, delta.T @ activations[layer])
-        bias_grads.insert(0, delta.sum(dim=0))
-        delta = (delta @ weights[layer]) * (activations[layer] > 0)
-    return weight_grads, bias_grads
-
+# -     delta = torch.softmax(logits, dim=1) - F.one_hot(labels, logits.shape[1])
+# +     powers = logits.exp()
+# +     delta = powers / powers.sum(dim=1, keepdim=True) - F.one_hot(labels, logits.shape[1])
 
 # %% wrong="mlp_backward" name="softmax over the images"
-def mlp_backward(activations, weights, labels):
-    delta = torch.softmax(activations[-1], dim=0) - F.one_hot(labels, activations[-1].shape[1])
-    delta = delta / len(labels)
-    weight_grads, bias_grads = [], []
-    for layer in reversed(range(len(weights))):
-        weight_grads.insert(0, delta.T @ activations[layer])
-        bias_grads.insert(0, delta.sum(dim=0))
-        delta = (delta @ weights[layer]) * (activations[layer] > 0)
-    return weight_grads, bias_grads
-
+# -     delta = torch.softmax(logits, dim=1) - F.one_hot(labels, logits.shape[1])
+# +     delta = torch.softmax(logits, dim=0) - F.one_hot(labels, logits.shape[1])
 
 # %% wrong="mlp_backward" name="writes the error into the logits"
-def mlp_backward(activations, weights, labels):
-    delta = activations[-1]
-    delta.copy_(torch.softmax(delta, dim=1))
-    delta[torch.arange(len(labels)), labels] -= 1
-    delta = delta / len(labels)
-    weight_grads, bias_grads = [], []
-    for layer in reversed(range(len(weights))):
-        weight_grads.insert(0, delta.T @ activations[layer])
-        bias_grads.insert(0, delta.sum(dim=0))
-        delta = (delta @ weights[layer]) * (activations[layer] > 0)
-    return weight_grads, bias_grads
-
+# -     delta = torch.softmax(logits, dim=1) - F.one_hot(labels, logits.shape[1])
+# +     delta = logits.copy_(torch.softmax(logits, dim=1))
+# +     delta[torch.arange(len(labels)), labels] -= 1
 
 # %% wrong="mlp_backward" name="masks with the next layer's activations"
-def mlp_backward(activations, weights, labels):
-    delta = torch.softmax(activations[-1], dim=1) - F.one_hot(labels, activations[-1].shape[1])
-    delta = delta / len(labels)
-    weight_grads, bias_grads = [], []
-    for layer in reversed(range(len(weights))):
-        if layer < len(weights) - 1:
-            delta = delta @ weights[layer + 1]
-        delta = delta * (activations[layer + 1] > 0)
-        weight_grads.insert(0, delta.T @ activations[layer])
-        bias_grads.insert(0, delta.sum(dim=0))
-    return weight_grads, bias_grads
+#       for layer in reversed(range(len(weights))):
+# +         if layer < len(weights) - 1:
+# +             delta = delta @ weights[layer + 1]
+# +         delta = delta * (activations[layer + 1] > 0)
+
+# -         delta = (delta @ weights[layer]) * (activations[layer] > 0)
 
 
 # %% right="mlp_backward" name="filled from the back, einsum"
@@ -256,11 +179,16 @@ def mlp_backward(activations, weights, labels):
     return weight_grads, bias_grads
 
 
-# %% wrong="dropout" name="does not scale the survivors"
+# %% right="dropout" name="the mask in the same line"
 def dropout(x, p, training, generator):
     if not training:
         return x
-    return x * (torch.rand(x.shape, generator=generator) >= p)
+    return x * (torch.rand(x.shape, generator=generator) >= p) / (1 - p)
+
+
+# %% wrong="dropout" name="does not scale the survivors" of="the mask in the same line"
+# -     return x * (torch.rand(x.shape, generator=generator) >= p) / (1 - p)
+# +     return x * (torch.rand(x.shape, generator=generator) >= p)
 
 
 # %% wrong="dropout" name="scales in use instead of in training"
@@ -270,18 +198,13 @@ def dropout(x, p, training, generator):
     return x * (torch.rand(x.shape, generator=generator) >= p)
 
 
-# %% wrong="dropout" name="p taken as the share that is kept"
-def dropout(x, p, training, generator):
-    if not training:
-        return x
-    return x * (torch.rand(x.shape, generator=generator) < p) / p if p else x
+# %% wrong="dropout" name="p taken as the share that is kept" of="the mask in the same line"
+# -     return x * (torch.rand(x.shape, generator=generator) >= p) / (1 - p)
+# +     return x * (torch.rand(x.shape, generator=generator) < p) / p if p else x
 
-
-# %% wrong="dropout" name="drops whole columns, one draw for all images"
-def dropout(x, p, training, generator):
-    if not training:
-        return x
-    return x * (torch.rand(x.shape[1:], generator=generator) >= p) / (1 - p)
+# %% wrong="dropout" name="drops whole columns, one draw for all images" of="the mask in the same line"
+# -     return x * (torch.rand(x.shape, generator=generator) >= p) / (1 - p)
+# +     return x * (torch.rand(x.shape[1:], generator=generator) >= p) / (1 - p)
 
 
 # %% wrong="dropout" name="drops in use as well"
@@ -289,19 +212,13 @@ def dropout(x, p, training, generator):
     return x * (torch.rand(x.shape, generator=generator) >= p) / (1 - p)
 
 
-# %% wrong="dropout" name="ignores the generator"
-def dropout(x, p, training, generator):
-    if not training:
-        return x
-    return x * (torch.rand(x.shape) >= p) / (1 - p)
+# %% wrong="dropout" name="ignores the generator" of="the mask in the same line"
+# -     return x * (torch.rand(x.shape, generator=generator) >= p) / (1 - p)
+# +     return x * (torch.rand(x.shape) >= p) / (1 - p)
 
-
-# %% wrong="dropout" name="the same draw in every call"
-def dropout(x, p, training, generator):
-    if not training:
-        return x
-    generator = torch.Generator().manual_seed(0)
-    return x * (torch.rand(x.shape, generator=generator) >= p) / (1 - p)
+# %% wrong="dropout" name="the same draw in every call" of="the mask in the same line"
+#           return x
+# +     generator = torch.Generator().manual_seed(0)
 
 
 # %% wrong="dropout" name="writes into x"
@@ -341,17 +258,12 @@ def decayed_step(weight, grad, scale, lr, decay, decoupled):
 
 
 # %% wrong="weight_decay" name="decoupled without the learning rate"
-def decayed_step(weight, grad, scale, lr, decay, decoupled):
-    if decoupled:
-        return weight * (1 - decay) - lr * grad / scale
-    return weight - lr * (grad + decay * weight) / scale
-
+# -         return weight - lr * grad / scale - lr * decay * weight
+# +         return weight * (1 - decay) - lr * grad / scale
 
 # %% wrong="weight_decay" name="shrinks the weight after the step"
-def decayed_step(weight, grad, scale, lr, decay, decoupled):
-    if decoupled:
-        return (weight - lr * grad / scale) * (1 - lr * decay)
-    return weight - lr * (grad + decay * weight) / scale
+# -         return weight - lr * grad / scale - lr * decay * weight
+# +         return (weight - lr * grad / scale) * (1 - lr * decay)
 
 
 # %% wrong="weight_decay" name="gradient of the penalty doubled"
@@ -369,10 +281,8 @@ def decayed_step(weight, grad, scale, lr, decay, decoupled):
 
 
 # %% wrong="weight_decay" name="the two forms exchanged"
-def decayed_step(weight, grad, scale, lr, decay, decoupled):
-    if not decoupled:
-        return weight - lr * grad / scale - lr * decay * weight
-    return weight - lr * (grad + decay * weight) / scale
+# -     if decoupled:
+# +     if not decoupled:
 
 
 # %% wrong="weight_decay" name="coupled decay not divided by the scale"
@@ -507,9 +417,8 @@ def sgd_momentum(weight, grad, velocity, lr, momentum):
 
 
 # %% wrong="sgd_momentum" name="gradient damped by one minus momentum"
-def sgd_momentum(weight, grad, velocity, lr, momentum):
-    velocity = momentum * velocity + (1 - momentum) * grad
-    return weight - lr * velocity, velocity
+# -     velocity = momentum * velocity + grad
+# +     velocity = momentum * velocity + (1 - momentum) * grad
 
 
 # %% wrong="sgd_momentum" name="steps with the old velocity"
@@ -518,21 +427,16 @@ def sgd_momentum(weight, grad, velocity, lr, momentum):
 
 
 # %% wrong="sgd_momentum" name="Nesterov momentum"
-def sgd_momentum(weight, grad, velocity, lr, momentum):
-    velocity = momentum * velocity + grad
-    return weight - lr * (grad + momentum * velocity), velocity
-
+# -     return weight - lr * velocity, velocity
+# +     return weight - lr * (grad + momentum * velocity), velocity
 
 # %% wrong="sgd_momentum" name="forgets to return the velocity"
-def sgd_momentum(weight, grad, velocity, lr, momentum):
-    velocity = momentum * velocity + grad
-    return weight - lr * velocity
-
+# -     return weight - lr * velocity, velocity
+# +     return weight - lr * velocity
 
 # %% wrong="sgd_momentum" name="velocity in place"
-def sgd_momentum(weight, grad, velocity, lr, momentum):
-    velocity.mul_(momentum).add_(grad)
-    return weight - lr * velocity, velocity
+# -     velocity = momentum * velocity + grad
+# +     velocity.mul_(momentum).add_(grad)
 
 
 # %% wrong="sgd_momentum" name="returns the old velocity"
@@ -547,21 +451,16 @@ def sgd_momentum(weight, grad, velocity, lr, momentum):
 
 
 # %% wrong="rmsprop" name="eps under the root"
-def rmsprop(weight, grad, square, lr, alpha, eps):
-    square = alpha * square + (1 - alpha) * grad**2
-    return weight - lr * grad / (square + eps).sqrt(), square
-
+# -     return weight - lr * grad / (square.sqrt() + eps), square
+# +     return weight - lr * grad / (square + eps).sqrt(), square
 
 # %% wrong="rmsprop" name="no root"
-def rmsprop(weight, grad, square, lr, alpha, eps):
-    square = alpha * square + (1 - alpha) * grad**2
-    return weight - lr * grad / (square + eps), square
-
+# -     return weight - lr * grad / (square.sqrt() + eps), square
+# +     return weight - lr * grad / (square + eps), square
 
 # %% wrong="rmsprop" name="alpha and 1 - alpha exchanged"
-def rmsprop(weight, grad, square, lr, alpha, eps):
-    square = (1 - alpha) * square + alpha * grad**2
-    return weight - lr * grad / (square.sqrt() + eps), square
+# -     square = alpha * square + (1 - alpha) * grad**2
+# +     square = (1 - alpha) * square + alpha * grad**2
 
 
 # %% wrong="rmsprop" name="divides by the old mean square"
@@ -571,9 +470,8 @@ def rmsprop(weight, grad, square, lr, alpha, eps):
 
 
 # %% wrong="rmsprop" name="sums squares like Adagrad"
-def rmsprop(weight, grad, square, lr, alpha, eps):
-    square = square + grad**2
-    return weight - lr * grad / (square.sqrt() + eps), square
+# -     square = alpha * square + (1 - alpha) * grad**2
+# +     square = square + grad**2
 
 
 # %% wrong="rmsprop" name="mean of the gradient's size, not of its square"
@@ -583,15 +481,12 @@ def rmsprop(weight, grad, square, lr, alpha, eps):
 
 
 # %% wrong="rmsprop" name="in place"
-def rmsprop(weight, grad, square, lr, alpha, eps):
-    square.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
-    return weight - lr * grad / (square.sqrt() + eps), square
-
+# -     square = alpha * square + (1 - alpha) * grad**2
+# +     square.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
 
 # %% wrong="rmsprop" name="forgets eps"
-def rmsprop(weight, grad, square, lr, alpha, eps):
-    square = alpha * square + (1 - alpha) * grad**2
-    return weight - lr * grad / square.sqrt(), square
+# -     return weight - lr * grad / (square.sqrt() + eps), square
+# +     return weight - lr * grad / square.sqrt(), square
 
 
 # %% right="rmsprop" name="lerp and addcdiv"
@@ -600,11 +495,18 @@ def rmsprop(weight, grad, square, lr, alpha, eps):
     return torch.addcdiv(weight, grad, new.sqrt().add(eps), value=-lr), new
 
 
-# %% wrong="adam" name="no bias correction"
+# %% right="adam" name="both corrections in one line"
 def adam(weight, grad, mean, square, step, lr, betas, eps):
     mean = betas[0] * mean + (1 - betas[0]) * grad
     square = betas[1] * square + (1 - betas[1]) * grad**2
-    return weight - lr * mean / (square.sqrt() + eps), mean, square
+    first, second = mean / (1 - betas[0] ** step), square / (1 - betas[1] ** step)
+    return weight - lr * first / (second.sqrt() + eps), mean, square
+
+
+# %% wrong="adam" name="no bias correction" of="both corrections in one line"
+# -     first, second = mean / (1 - betas[0] ** step), square / (1 - betas[1] ** step)
+# -     return weight - lr * first / (second.sqrt() + eps), mean, square
+# +     return weight - lr * mean / (square.sqrt() + eps), mean, square
 
 
 # %% wrong="adam" name="keeps the corrected means"
@@ -614,21 +516,14 @@ def adam(weight, grad, mean, square, step, lr, betas, eps):
     return weight - lr * mean / (square.sqrt() + eps), mean, square
 
 
-# %% wrong="adam" name="counts steps from 0"
-def adam(weight, grad, mean, square, step, lr, betas, eps):
-    mean = betas[0] * mean + (1 - betas[0]) * grad
-    square = betas[1] * square + (1 - betas[1]) * grad**2
-    first = mean / (1 - betas[0] ** (step + 1))
-    second = square / (1 - betas[1] ** (step + 1))
-    return weight - lr * first / (second.sqrt() + eps), mean, square
+# %% wrong="adam" name="counts steps from 0" of="both corrections in one line"
+# -     first, second = mean / (1 - betas[0] ** step), square / (1 - betas[1] ** step)
+# +     first = mean / (1 - betas[0] ** (step + 1))
+# +     second = square / (1 - betas[1] ** (step + 1))
 
-
-# %% wrong="adam" name="eps under the root"
-def adam(weight, grad, mean, square, step, lr, betas, eps):
-    mean = betas[0] * mean + (1 - betas[0]) * grad
-    square = betas[1] * square + (1 - betas[1]) * grad**2
-    first, second = mean / (1 - betas[0] ** step), square / (1 - betas[1] ** step)
-    return weight - lr * first / (second + eps).sqrt(), mean, square
+# %% wrong="adam" name="eps under the root" of="both corrections in one line"
+# -     return weight - lr * first / (second.sqrt() + eps), mean, square
+# +     return weight - lr * first / (second + eps).sqrt(), mean, square
 
 
 # %% wrong="adam" name="betas exchanged"
@@ -655,20 +550,13 @@ def adam(weight, grad, mean, square, step, lr, betas, eps):
     return weight - size * mean / (square.sqrt() + eps), mean, square
 
 
-# %% wrong="adam" name="correction without the power"
-def adam(weight, grad, mean, square, step, lr, betas, eps):
-    mean = betas[0] * mean + (1 - betas[0]) * grad
-    square = betas[1] * square + (1 - betas[1]) * grad**2
-    first, second = mean / (1 - betas[0]), square / (1 - betas[1])
-    return weight - lr * first / (second.sqrt() + eps), mean, square
+# %% wrong="adam" name="correction without the power" of="both corrections in one line"
+# -     first, second = mean / (1 - betas[0] ** step), square / (1 - betas[1] ** step)
+# +     first, second = mean / (1 - betas[0]), square / (1 - betas[1])
 
-
-# %% wrong="adam" name="square of the mean"
-def adam(weight, grad, mean, square, step, lr, betas, eps):
-    mean = betas[0] * mean + (1 - betas[0]) * grad
-    square = betas[1] * square + (1 - betas[1]) * mean**2
-    first, second = mean / (1 - betas[0] ** step), square / (1 - betas[1] ** step)
-    return weight - lr * first / (second.sqrt() + eps), mean, square
+# %% wrong="adam" name="square of the mean" of="both corrections in one line"
+# -     square = betas[1] * square + (1 - betas[1]) * grad**2
+# +     square = betas[1] * square + (1 - betas[1]) * mean**2
 
 
 # %% wrong="adam" name="state in place"
@@ -687,32 +575,21 @@ def adam(weight, grad, mean, square, step, lr, betas, eps):
 
 
 # %% wrong="multi_stage" name="a milestone counts one step late"
-def multi_stage(step, warmup, milestones, gamma):
-    if step < warmup:
-        return (step + 1) / warmup
-    return gamma ** sum(step > milestone for milestone in milestones)
-
+# -     return gamma ** sum(step >= milestone for milestone in milestones)
+# +     return gamma ** sum(step > milestone for milestone in milestones)
 
 # %% wrong="multi_stage" name="warm-up starts at 0"
-def multi_stage(step, warmup, milestones, gamma):
-    if step < warmup:
-        return step / warmup
-    return gamma ** sum(step >= milestone for milestone in milestones)
-
+# -         return (step + 1) / warmup
+# +         return step / warmup
 
 # %% wrong="multi_stage" name="falls once only"
-def multi_stage(step, warmup, milestones, gamma):
-    if step < warmup:
-        return (step + 1) / warmup
-    return gamma if step >= milestones[0] else 1.0
-
+# -     return gamma ** sum(step >= milestone for milestone in milestones)
+# +     return gamma if step >= milestones[0] else 1.0
 
 # %% wrong="multi_stage" name="multiplies by the number of milestones"
-def multi_stage(step, warmup, milestones, gamma):
-    if step < warmup:
-        return (step + 1) / warmup
-    reached = sum(step >= milestone for milestone in milestones)
-    return gamma * reached if reached else 1.0
+# -     return gamma ** sum(step >= milestone for milestone in milestones)
+# +     reached = sum(step >= milestone for milestone in milestones)
+# +     return gamma * reached if reached else 1.0
 
 
 # %% wrong="multi_stage" name="divides by a warm-up of 0"
@@ -722,10 +599,8 @@ def multi_stage(step, warmup, milestones, gamma):
 
 
 # %% wrong="multi_stage" name="milestones counted from the end of the warm-up"
-def multi_stage(step, warmup, milestones, gamma):
-    if step < warmup:
-        return (step + 1) / warmup
-    return gamma ** sum(step - warmup >= milestone for milestone in milestones)
+# -     return gamma ** sum(step >= milestone for milestone in milestones)
+# +     return gamma ** sum(step - warmup >= milestone for milestone in milestones)
 
 
 # %% wrong="multi_stage" name="returns a rate, not a factor"
@@ -751,67 +626,36 @@ def multi_stage(step, warmup, milestones, gamma):
 
 
 # %% wrong="warmup_cosine" name="the wave starts at step 0"
-def warmup_cosine(step, warmup, total, floor=0.0):
-    if step < warmup:
-        return (step + 1) / warmup
-    done = min(step / total, 1.0)
-    return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
-
+# -     done = min((step - warmup) / (total - warmup), 1.0)
+# +     done = min(step / total, 1.0)
 
 # %% wrong="warmup_cosine" name="rises again after the end"
-def warmup_cosine(step, warmup, total, floor=0.0):
-    if step < warmup:
-        return (step + 1) / warmup
-    done = (step - warmup) / (total - warmup)
-    return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
-
+# -     done = min((step - warmup) / (total - warmup), 1.0)
+# +     done = (step - warmup) / (total - warmup)
 
 # %% wrong="warmup_cosine" name="floor cuts the wave off"
-def warmup_cosine(step, warmup, total, floor=0.0):
-    if step < warmup:
-        return (step + 1) / warmup
-    done = min((step - warmup) / (total - warmup), 1.0)
-    return max(floor, (1 + math.cos(math.pi * done)) / 2)
-
+# -     return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
+# +     return max(floor, (1 + math.cos(math.pi * done)) / 2)
 
 # %% wrong="warmup_cosine" name="floor added on top"
-def warmup_cosine(step, warmup, total, floor=0.0):
-    if step < warmup:
-        return (step + 1) / warmup
-    done = min((step - warmup) / (total - warmup), 1.0)
-    return floor + (1 + math.cos(math.pi * done)) / 2
-
+# -     return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
+# +     return floor + (1 + math.cos(math.pi * done)) / 2
 
 # %% wrong="warmup_cosine" name="a quarter of the wave"
-def warmup_cosine(step, warmup, total, floor=0.0):
-    if step < warmup:
-        return (step + 1) / warmup
-    done = min((step - warmup) / (total - warmup), 1.0)
-    return floor + (1 - floor) * math.cos(math.pi / 2 * done)
-
+# -     return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
+# +     return floor + (1 - floor) * math.cos(math.pi / 2 * done)
 
 # %% wrong="warmup_cosine" name="degrees"
-def warmup_cosine(step, warmup, total, floor=0.0):
-    if step < warmup:
-        return (step + 1) / warmup
-    done = min((step - warmup) / (total - warmup), 1.0)
-    return floor + (1 - floor) * (1 + math.cos(180 * done)) / 2
-
+# -     return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
+# +     return floor + (1 - floor) * (1 + math.cos(180 * done)) / 2
 
 # %% wrong="warmup_cosine" name="warm-up starts at 0"
-def warmup_cosine(step, warmup, total, floor=0.0):
-    if step < warmup:
-        return step / warmup
-    done = min((step - warmup) / (total - warmup), 1.0)
-    return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
-
+# -         return (step + 1) / warmup
+# +         return step / warmup
 
 # %% wrong="warmup_cosine" name="the wave takes total steps after the warm-up"
-def warmup_cosine(step, warmup, total, floor=0.0):
-    if step < warmup:
-        return (step + 1) / warmup
-    done = min((step - warmup) / total, 1.0)
-    return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
+# -     done = min((step - warmup) / (total - warmup), 1.0)
+# +     done = min((step - warmup) / total, 1.0)
 
 
 # %% right="warmup_cosine" name="squared cosine of the half angle"

@@ -1,52 +1,37 @@
 # %% [markdown]
 # Wrong answers that the visible checks must catch, and other right answers that they must accept.
 
-# %% wrong="conv2d" name="flips the filter, as mathematicians do"
-def conv2d(x, weight, bias=None, stride=1, padding=0):
-    k_h, k_w = weight.shape[2:]
-    windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, stride)
-    y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight.flip(2, 3))
-    return y if bias is None else y + bias[:, None, None]
-
-
-# %% wrong="conv2d" name="forgets the padding"
-def conv2d(x, weight, bias=None, stride=1, padding=0):
-    k_h, k_w = weight.shape[2:]
-    windows = x.unfold(2, k_h, stride).unfold(3, k_w, stride)
-    y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight)
-    return y if bias is None else y + bias[:, None, None]
-
-
-# %% wrong="conv2d" name="takes every stride-th output row, but every column"
-def conv2d(x, weight, bias=None, stride=1, padding=0):
-    k_h, k_w = weight.shape[2:]
-    windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, 1)
-    y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight)
-    return y if bias is None else y + bias[:, None, None]
-
-
-# %% wrong="conv2d" name="applies the filter's first channel to all input channels"
-def conv2d(x, weight, bias=None, stride=1, padding=0):
-    k_h, k_w = weight.shape[2:]
-    windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, stride)
-    y = torch.einsum("nchwuv,kuv->nkhw", windows, weight[:, 0])
-    return y if bias is None else y + bias[:, None, None]
-
-
-# %% wrong="conv2d" name="pads on the right and at the bottom only"
-def conv2d(x, weight, bias=None, stride=1, padding=0):
-    k_h, k_w = weight.shape[2:]
-    windows = F.pad(x, (0, 2 * padding, 0, 2 * padding)).unfold(2, k_h, stride).unfold(3, k_w, stride)
-    y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight)
-    return y if bias is None else y + bias[:, None, None]
-
-
-# %% wrong="conv2d" name="adds the bias once per input channel"
+# %% right="conv2d" name="views of windows and einsum"
 def conv2d(x, weight, bias=None, stride=1, padding=0):
     k_h, k_w = weight.shape[2:]
     windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, stride)
     y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight)
-    return y if bias is None else y + x.shape[1] * bias[:, None, None]
+    return y if bias is None else y + bias[:, None, None]
+
+
+# %% wrong="conv2d" name="flips the filter, as mathematicians do" of="views of windows and einsum"
+# -     y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight)
+# +     y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight.flip(2, 3))
+
+# %% wrong="conv2d" name="forgets the padding" of="views of windows and einsum"
+# -     windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, stride)
+# +     windows = x.unfold(2, k_h, stride).unfold(3, k_w, stride)
+
+# %% wrong="conv2d" name="takes every stride-th output row, but every column" of="views of windows and einsum"
+# -     windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, stride)
+# +     windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, 1)
+
+# %% wrong="conv2d" name="applies the filter's first channel to all input channels" of="views of windows and einsum"
+# -     y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight)
+# +     y = torch.einsum("nchwuv,kuv->nkhw", windows, weight[:, 0])
+
+# %% wrong="conv2d" name="pads on the right and at the bottom only" of="views of windows and einsum"
+# -     windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, stride)
+# +     windows = F.pad(x, (0, 2 * padding, 0, 2 * padding)).unfold(2, k_h, stride).unfold(3, k_w, stride)
+
+# %% wrong="conv2d" name="adds the bias once per input channel" of="views of windows and einsum"
+# -     return y if bias is None else y + bias[:, None, None]
+# +     return y if bias is None else y + x.shape[1] * bias[:, None, None]
 
 
 # %% wrong="conv2d" name="exchanges height and width of the filter"
@@ -91,54 +76,36 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
     return y
 
 
-# %% right="conv2d" name="views of windows and einsum"
-def conv2d(x, weight, bias=None, stride=1, padding=0):
-    k_h, k_w = weight.shape[2:]
-    windows = F.pad(x, (padding,) * 4).unfold(2, k_h, stride).unfold(3, k_w, stride)
-    y = torch.einsum("nchwuv,kcuv->nkhw", windows, weight)
-    return y if bias is None else y + bias.view(-1, 1, 1)
-
-
-# %% wrong="sobel" name="exchanges horizontal and vertical"
-def sobel(image):
-    filters = torch.tensor([[[[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]], [[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]]])
-    gx, gy = F.conv2d(image[None, None], filters)[0]
-    return gx, gy
-
-
-# %% wrong="sobel" name="subtracts right from left"
-def sobel(image):
-    filters = torch.tensor([[[[1.0, 0, -1], [2, 0, -2], [1, 0, -1]]], [[[1.0, 2, 1], [0, 0, 0], [-1, -2, -1]]]])
-    gx, gy = F.conv2d(image[None, None], filters)[0]
-    return gx, gy
-
-
-# %% wrong="sobel" name="counts the middle line once (Prewitt)"
-def sobel(image):
-    filters = torch.tensor([[[[-1.0, 0, 1], [-1, 0, 1], [-1, 0, 1]]], [[[-1.0, -1, -1], [0, 0, 0], [1, 1, 1]]]])
-    gx, gy = F.conv2d(image[None, None], filters)[0]
-    return gx, gy
-
-
-# %% wrong="sobel" name="pads with zeros"
+# %% right="sobel" name="both filters written out"
 def sobel(image):
     filters = torch.tensor([[[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]], [[[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]]])
-    gx, gy = F.conv2d(image[None, None], filters, padding=1)[0]
-    return gx, gy
-
-
-# %% wrong="sobel" name="turns the vertical filter upside down"
-def sobel(image):
-    filters = torch.tensor([[[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]], [[[1.0, 2, 1], [0, 0, 0], [-1, -2, -1]]]])
     gx, gy = F.conv2d(image[None, None], filters)[0]
     return gx, gy
 
 
-# %% wrong="sobel" name="divides by 8"
-def sobel(image):
-    filters = torch.tensor([[[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]], [[[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]]])
-    gx, gy = F.conv2d(image[None, None], filters / 8)[0]
-    return gx, gy
+# %% wrong="sobel" name="exchanges horizontal and vertical" of="both filters written out"
+# -     filters = torch.tensor([[[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]], [[[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]]])
+# +     filters = torch.tensor([[[[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]], [[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]]])
+
+# %% wrong="sobel" name="subtracts right from left" of="both filters written out"
+# -     filters = torch.tensor([[[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]], [[[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]]])
+# +     filters = torch.tensor([[[[1.0, 0, -1], [2, 0, -2], [1, 0, -1]]], [[[1.0, 2, 1], [0, 0, 0], [-1, -2, -1]]]])
+
+# %% wrong="sobel" name="counts the middle line once (Prewitt)" of="both filters written out"
+# -     filters = torch.tensor([[[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]], [[[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]]])
+# +     filters = torch.tensor([[[[-1.0, 0, 1], [-1, 0, 1], [-1, 0, 1]]], [[[-1.0, -1, -1], [0, 0, 0], [1, 1, 1]]]])
+
+# %% wrong="sobel" name="pads with zeros" of="both filters written out"
+# -     gx, gy = F.conv2d(image[None, None], filters)[0]
+# +     gx, gy = F.conv2d(image[None, None], filters, padding=1)[0]
+
+# %% wrong="sobel" name="turns the vertical filter upside down" of="both filters written out"
+# -     filters = torch.tensor([[[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]], [[[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]]])
+# +     filters = torch.tensor([[[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]], [[[1.0, 2, 1], [0, 0, 0], [-1, -2, -1]]]])
+
+# %% wrong="sobel" name="divides by 8" of="both filters written out"
+# -     gx, gy = F.conv2d(image[None, None], filters)[0]
+# +     gx, gy = F.conv2d(image[None, None], filters / 8)[0]
 
 
 # %% right="sobel" name="two passes: difference along one axis, smoothing along the other"
@@ -185,6 +152,13 @@ def magnitude_and_angle(gx, gy):
     return arrow.abs(), arrow.angle()
 
 
+# %% right="laplacian" name="the middle written out"
+def laplacian(image, diagonal=False):
+    c = float(diagonal)
+    kernel = torch.tensor([[c, 1, c], [1, -8.0 if diagonal else -4.0, 1], [c, 1, c]])
+    return F.conv2d(image[None, None], kernel[None, None])[0, 0]
+
+
 # %% wrong="laplacian" name="positive in the middle"
 def laplacian(image, diagonal=False):
     kernel = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]])
@@ -193,18 +167,13 @@ def laplacian(image, diagonal=False):
     return F.conv2d(image[None, None], kernel[None, None])[0, 0]
 
 
-# %% wrong="laplacian" name="keeps -4 in the middle with eight neighbours"
-def laplacian(image, diagonal=False):
-    c = float(diagonal)
-    kernel = torch.tensor([[c, 1, c], [1, -4, 1], [c, 1, c]])
-    return F.conv2d(image[None, None], kernel[None, None])[0, 0]
+# %% wrong="laplacian" name="keeps -4 in the middle with eight neighbours" of="the middle written out"
+# -     kernel = torch.tensor([[c, 1, c], [1, -8.0 if diagonal else -4.0, 1], [c, 1, c]])
+# +     kernel = torch.tensor([[c, 1, c], [1, -4, 1], [c, 1, c]])
 
-
-# %% wrong="laplacian" name="pads with zeros"
-def laplacian(image, diagonal=False):
-    c = float(diagonal)
-    kernel = torch.tensor([[c, 1, c], [1, -8.0 if diagonal else -4.0, 1], [c, 1, c]])
-    return F.conv2d(image[None, None], kernel[None, None], padding=1)[0, 0]
+# %% wrong="laplacian" name="pads with zeros" of="the middle written out"
+# -     return F.conv2d(image[None, None], kernel[None, None])[0, 0]
+# +     return F.conv2d(image[None, None], kernel[None, None], padding=1)[0, 0]
 
 
 # %% wrong="laplacian" name="ignores diagonal"
@@ -213,11 +182,9 @@ def laplacian(image, diagonal=False):
     return F.conv2d(image[None, None], kernel[None, None])[0, 0]
 
 
-# %% wrong="laplacian" name="returns the absolute value"
-def laplacian(image, diagonal=False):
-    c = float(diagonal)
-    kernel = torch.tensor([[c, 1, c], [1, -8.0 if diagonal else -4.0, 1], [c, 1, c]])
-    return F.conv2d(image[None, None], kernel[None, None])[0, 0].abs()
+# %% wrong="laplacian" name="returns the absolute value" of="the middle written out"
+# -     return F.conv2d(image[None, None], kernel[None, None])[0, 0]
+# +     return F.conv2d(image[None, None], kernel[None, None])[0, 0].abs()
 
 
 # %% right="laplacian" name="slices of the image"
@@ -230,43 +197,24 @@ def laplacian(image, diagonal=False):
 
 
 # %% wrong="output_size" name="rounds up"
-def output_size(size, kernel, stride=1, padding=0, dilation=1):
-    room = size + 2 * padding - dilation * (kernel - 1) - 1
-    if room < 0:
-        raise ValueError("does not fit")
-    return math.ceil(room / stride) + 1
-
+# -     return room // stride + 1
+# +     return math.ceil(room / stride) + 1
 
 # %% wrong="output_size" name="adds the padding once"
-def output_size(size, kernel, stride=1, padding=0, dilation=1):
-    room = size + padding - dilation * (kernel - 1) - 1
-    if room < 0:
-        raise ValueError("does not fit")
-    return room // stride + 1
-
+# -     room = size + 2 * padding - dilation * (kernel - 1) - 1
+# +     room = size + padding - dilation * (kernel - 1) - 1
 
 # %% wrong="output_size" name="lets the window span dilation * kernel"
-def output_size(size, kernel, stride=1, padding=0, dilation=1):
-    room = size + 2 * padding - dilation * kernel
-    if room < 0:
-        raise ValueError("does not fit")
-    return room // stride + 1
-
+# -     room = size + 2 * padding - dilation * (kernel - 1) - 1
+# +     room = size + 2 * padding - dilation * kernel
 
 # %% wrong="output_size" name="forgets the first window"
-def output_size(size, kernel, stride=1, padding=0, dilation=1):
-    room = size + 2 * padding - dilation * (kernel - 1) - 1
-    if room < 0:
-        raise ValueError("does not fit")
-    return room // stride
-
+# -     return room // stride + 1
+# +     return room // stride
 
 # %% wrong="output_size" name="ignores dilation"
-def output_size(size, kernel, stride=1, padding=0, dilation=1):
-    room = size + 2 * padding - kernel
-    if room < 0:
-        raise ValueError("does not fit")
-    return room // stride + 1
+# -     room = size + 2 * padding - dilation * (kernel - 1) - 1
+# +     room = size + 2 * padding - kernel
 
 
 # %% wrong="output_size" name="returns 0 for a window that does not fit"
@@ -291,57 +239,30 @@ def output_size(size, kernel, stride=1, padding=0, dilation=1):
 
 
 # %% wrong="receptive_field" name="ignores strides"
-def receptive_field(layers):
-    field, step = 1, 1
-    for kernel, stride, dilation in layers:
-        field += dilation * (kernel - 1)
-        step *= stride
-    return field, step
-
+# -         field += dilation * (kernel - 1) * step
+# +         field += dilation * (kernel - 1)
 
 # %% wrong="receptive_field" name="uses the new step"
-def receptive_field(layers):
-    field, step = 1, 1
-    for kernel, stride, dilation in layers:
-        step *= stride
-        field += dilation * (kernel - 1) * step
-    return field, step
-
+#       for kernel, stride, dilation in layers:
+# +         step *= stride
+#           field += dilation * (kernel - 1) * step
+# -         step *= stride
 
 # %% wrong="receptive_field" name="adds whole kernels"
-def receptive_field(layers):
-    field, step = 1, 1
-    for kernel, stride, dilation in layers:
-        field += dilation * kernel * step
-        step *= stride
-    return field, step
-
+# -         field += dilation * (kernel - 1) * step
+# +         field += dilation * kernel * step
 
 # %% wrong="receptive_field" name="forgets dilation"
-def receptive_field(layers):
-    field, step = 1, 1
-    for kernel, stride, _ in layers:
-        field += (kernel - 1) * step
-        step *= stride
-    return field, step
-
+# -         field += dilation * (kernel - 1) * step
+# +         field += (kernel - 1) * step
 
 # %% wrong="receptive_field" name="goes from the output to the input"
-def receptive_field(layers):
-    field, step = 1, 1
-    for kernel, stride, dilation in reversed(layers):
-        field += dilation * (kernel - 1) * step
-        step *= stride
-    return field, step
-
+# -     for kernel, stride, dilation in layers:
+# +     for kernel, stride, dilation in reversed(layers):
 
 # %% wrong="receptive_field" name="adds strides"
-def receptive_field(layers):
-    field, step = 1, 1
-    for kernel, stride, dilation in layers:
-        field += dilation * (kernel - 1) * step
-        step += stride - 1
-    return field, step
+# -         step *= stride
+# +         step += stride - 1
 
 
 # %% right="receptive_field" name="backwards, as Araujo et al. do"
@@ -353,95 +274,35 @@ def receptive_field(layers):
 
 
 # %% wrong="pooling" name="zeros of the padding win over negative pixels"
-def pool2d(x, kernel, stride=None, padding=0, mode="max"):
-    stride = stride or kernel
-
-    def windows(values, outside):
-        padded = F.pad(values, (padding,) * 4, value=outside)
-        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
-
-    if mode == "max":
-        return windows(x, 0.0).amax((4, 5))
-    return windows(x, 0.0).sum((4, 5)) / windows(torch.ones_like(x), 0.0).sum((4, 5))
-
+# -         return windows(x, -math.inf).amax((4, 5))
+# +         return windows(x, 0.0).amax((4, 5))
 
 # %% wrong="pooling" name="the average counts padding"
-def pool2d(x, kernel, stride=None, padding=0, mode="max"):
-    stride = stride or kernel
-
-    def windows(values, outside):
-        padded = F.pad(values, (padding,) * 4, value=outside)
-        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
-
-    if mode == "max":
-        return windows(x, -math.inf).amax((4, 5))
-    return windows(x, 0.0).mean((4, 5))
-
+# -     return windows(x, 0.0).sum((4, 5)) / windows(torch.ones_like(x), 0.0).sum((4, 5))
+# +     return windows(x, 0.0).mean((4, 5))
 
 # %% wrong="pooling" name="the stride is 1 unless given"
-def pool2d(x, kernel, stride=None, padding=0, mode="max"):
-    stride = stride or 1
-
-    def windows(values, outside):
-        padded = F.pad(values, (padding,) * 4, value=outside)
-        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
-
-    if mode == "max":
-        return windows(x, -math.inf).amax((4, 5))
-    return windows(x, 0.0).sum((4, 5)) / windows(torch.ones_like(x), 0.0).sum((4, 5))
-
+# -     stride = kernel if stride is None else stride
+# +     stride = 1 if stride is None else stride
 
 # %% wrong="pooling" name="ignores the stride"
-def pool2d(x, kernel, stride=None, padding=0, mode="max"):
-    stride = kernel
-
-    def windows(values, outside):
-        padded = F.pad(values, (padding,) * 4, value=outside)
-        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
-
-    if mode == "max":
-        return windows(x, -math.inf).amax((4, 5))
-    return windows(x, 0.0).sum((4, 5)) / windows(torch.ones_like(x), 0.0).sum((4, 5))
-
+# -     stride = kernel if stride is None else stride
+# +     stride = kernel
 
 # %% wrong="pooling" name="pools over channels too"
-def pool2d(x, kernel, stride=None, padding=0, mode="max"):
-    stride = stride or kernel
-
-    def windows(values, outside):
-        padded = F.pad(values, (padding,) * 4, value=outside)
-        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
-
-    if mode == "max":
-        return windows(x, -math.inf).amax((1, 4, 5))[:, None]
-    return (windows(x, 0.0).sum((1, 4, 5)) / windows(torch.ones_like(x), 0.0).sum((1, 4, 5)))[:, None]
-
+# -         return windows(x, -math.inf).amax((4, 5))
+# -     return windows(x, 0.0).sum((4, 5)) / windows(torch.ones_like(x), 0.0).sum((4, 5))
+# +         return windows(x, -math.inf).amax((1, 4, 5))[:, None]
+# +     return (windows(x, 0.0).sum((1, 4, 5)) / windows(torch.ones_like(x), 0.0).sum((1, 4, 5)))[:, None]
 
 # %% wrong="pooling" name="adds instead of averaging"
-def pool2d(x, kernel, stride=None, padding=0, mode="max"):
-    stride = stride or kernel
-
-    def windows(values, outside):
-        padded = F.pad(values, (padding,) * 4, value=outside)
-        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
-
-    if mode == "max":
-        return windows(x, -math.inf).amax((4, 5))
-    return windows(x, 0.0).sum((4, 5))
-
+# -     return windows(x, 0.0).sum((4, 5)) / windows(torch.ones_like(x), 0.0).sum((4, 5))
+# +     return windows(x, 0.0).sum((4, 5))
 
 # %% wrong="pooling" name="keeps windows that do not fit"
-def pool2d(x, kernel, stride=None, padding=0, mode="max"):
-    stride = stride or kernel
-    below, right = ((kernel - side - 2 * padding) % stride for side in x.shape[2:])
-
-    def windows(values, outside):
-        padded = F.pad(values, (padding, padding + right, padding, padding + below), value=outside)
-        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride)
-
-    if mode == "max":
-        return windows(x, -math.inf).amax((4, 5))
-    return windows(x, 0.0).sum((4, 5)) / windows(torch.ones_like(x), 0.0).sum((4, 5))
+# -         padded = F.pad(values, (padding, padding, padding, padding), value=outside)
+# +         below, right = ((kernel - side - 2 * padding) % stride for side in x.shape[2:])
+# +         padded = F.pad(values, (padding, padding + right, padding, padding + below), value=outside)
 
 
 # %% wrong="pooling" name="calls the library"
@@ -462,6 +323,14 @@ def pool2d(x, kernel, stride=None, padding=0, mode="max"):
         for t in tops
     ]
     return torch.stack(rows, 2)
+
+
+# %% right="grouped_conv" name="chunks in pairs"
+def grouped_conv2d(x, weight, groups, padding=0):
+    if x.shape[1] % groups or weight.shape[0] % groups:
+        raise ValueError("groups must divide the channels")
+    blocks = zip(x.chunk(groups, 1), weight.chunk(groups))
+    return torch.cat([F.conv2d(block, filters, padding=padding) for block, filters in blocks], 1)
 
 
 # %% wrong="grouped_conv" name="calls the library"
@@ -487,27 +356,18 @@ def grouped_conv2d(x, weight, groups, padding=0):
     return torch.cat([F.conv2d(blocks[g], weight[g::groups], padding=padding) for g in range(groups)], 1)
 
 
-# %% wrong="grouped_conv" name="lets every group read the first channels"
-def grouped_conv2d(x, weight, groups, padding=0):
-    if x.shape[1] % groups or weight.shape[0] % groups:
-        raise ValueError("groups must divide the channels")
-    return F.conv2d(x[:, : x.shape[1] // groups], weight, padding=padding)
+# %% wrong="grouped_conv" name="lets every group read the first channels" of="chunks in pairs"
+# -     blocks = zip(x.chunk(groups, 1), weight.chunk(groups))
+# -     return torch.cat([F.conv2d(block, filters, padding=padding) for block, filters in blocks], 1)
+# +     return F.conv2d(x[:, : x.shape[1] // groups], weight, padding=padding)
 
+# %% wrong="grouped_conv" name="adds the groups" of="chunks in pairs"
+# -     return torch.cat([F.conv2d(block, filters, padding=padding) for block, filters in blocks], 1)
+# +     return sum(F.conv2d(block, filters, padding=padding) for block, filters in blocks)
 
-# %% wrong="grouped_conv" name="adds the groups"
-def grouped_conv2d(x, weight, groups, padding=0):
-    if x.shape[1] % groups or weight.shape[0] % groups:
-        raise ValueError("groups must divide the channels")
-    blocks = zip(x.chunk(groups, 1), weight.chunk(groups))
-    return sum(F.conv2d(block, filters, padding=padding) for block, filters in blocks)
-
-
-# %% wrong="grouped_conv" name="forgets the padding"
-def grouped_conv2d(x, weight, groups, padding=0):
-    if x.shape[1] % groups or weight.shape[0] % groups:
-        raise ValueError("groups must divide the channels")
-    blocks = zip(x.chunk(groups, 1), weight.chunk(groups))
-    return torch.cat([F.conv2d(block, filters) for block, filters in blocks], 1)
+# %% wrong="grouped_conv" name="forgets the padding" of="chunks in pairs"
+# -     return torch.cat([F.conv2d(block, filters, padding=padding) for block, filters in blocks], 1)
+# +     return torch.cat([F.conv2d(block, filters) for block, filters in blocks], 1)
 
 
 # %% wrong="grouped_conv" name="drops channels that are left over"
@@ -533,27 +393,20 @@ def grouped_conv2d(x, weight, groups, padding=0):
 
 
 # %% wrong="weight_sharing" name="forgets the biases"
-def parameter_counts(c_in, c_out, height, width, kernel):
-    outputs, window = c_out * height * width, c_in * kernel**2
-    return outputs * c_in * height * width, outputs * window, c_out * window
-
+# -     return outputs * (c_in * height * width + 1), outputs * (window + 1), c_out * (window + 1)
+# +     return outputs * c_in * height * width, outputs * window, c_out * window
 
 # %% wrong="weight_sharing" name="one bias per position in the convolution"
-def parameter_counts(c_in, c_out, height, width, kernel):
-    outputs, window = c_out * height * width, c_in * kernel**2
-    return outputs * (c_in * height * width + 1), outputs * (window + 1), c_out * window + outputs
-
+# -     return outputs * (c_in * height * width + 1), outputs * (window + 1), c_out * (window + 1)
+# +     return outputs * (c_in * height * width + 1), outputs * (window + 1), c_out * window + outputs
 
 # %% wrong="weight_sharing" name="counts positions, not channels, of the dense output"
-def parameter_counts(c_in, c_out, height, width, kernel):
-    outputs, window = c_out * height * width, c_in * kernel**2
-    return height * width * (c_in * height * width + 1), outputs * (window + 1), c_out * (window + 1)
-
+# -     return outputs * (c_in * height * width + 1), outputs * (window + 1), c_out * (window + 1)
+# +     return height * width * (c_in * height * width + 1), outputs * (window + 1), c_out * (window + 1)
 
 # %% wrong="weight_sharing" name="one bias per channel in the local layer"
-def parameter_counts(c_in, c_out, height, width, kernel):
-    outputs, window = c_out * height * width, c_in * kernel**2
-    return outputs * (c_in * height * width + 1), outputs * window + c_out, c_out * (window + 1)
+# -     return outputs * (c_in * height * width + 1), outputs * (window + 1), c_out * (window + 1)
+# +     return outputs * (c_in * height * width + 1), outputs * window + c_out, c_out * (window + 1)
 
 
 # %% wrong="weight_sharing" name="filters without input channels"
@@ -578,27 +431,20 @@ def parameter_counts(c_in, c_out, height, width, kernel):
 
 
 # %% wrong="conv_cost" name="counts products and additions"
-def conv_cost(x_shape, weight_shape, y_shape, bytes_per_number=4):
-    macs = 2 * math.prod(y_shape) * math.prod(weight_shape[1:])
-    return macs, bytes_per_number * (math.prod(x_shape) + math.prod(weight_shape) + math.prod(y_shape))
-
+# -     macs = math.prod(y_shape) * math.prod(weight_shape[1:])
+# +     macs = 2 * math.prod(y_shape) * math.prod(weight_shape[1:])
 
 # %% wrong="conv_cost" name="one MAC per position of the input"
-def conv_cost(x_shape, weight_shape, y_shape, bytes_per_number=4):
-    macs = x_shape[0] * x_shape[2] * x_shape[3] * math.prod(weight_shape)
-    return macs, bytes_per_number * (math.prod(x_shape) + math.prod(weight_shape) + math.prod(y_shape))
-
+# -     macs = math.prod(y_shape) * math.prod(weight_shape[1:])
+# +     macs = x_shape[0] * x_shape[2] * x_shape[3] * math.prod(weight_shape)
 
 # %% wrong="conv_cost" name="takes the input's channels for the filter's"
-def conv_cost(x_shape, weight_shape, y_shape, bytes_per_number=4):
-    macs = math.prod(y_shape) * x_shape[1] * weight_shape[2] * weight_shape[3]
-    return macs, bytes_per_number * (math.prod(x_shape) + math.prod(weight_shape) + math.prod(y_shape))
-
+# -     macs = math.prod(y_shape) * math.prod(weight_shape[1:])
+# +     macs = math.prod(y_shape) * x_shape[1] * weight_shape[2] * weight_shape[3]
 
 # %% wrong="conv_cost" name="forgets the batch"
-def conv_cost(x_shape, weight_shape, y_shape, bytes_per_number=4):
-    macs = math.prod(y_shape[1:]) * math.prod(weight_shape[1:])
-    return macs, bytes_per_number * (math.prod(x_shape) + math.prod(weight_shape) + math.prod(y_shape))
+# -     macs = math.prod(y_shape) * math.prod(weight_shape[1:])
+# +     macs = math.prod(y_shape[1:]) * math.prod(weight_shape[1:])
 
 
 # %% wrong="conv_cost" name="forgets to write the output"
@@ -615,9 +461,8 @@ def conv_cost(x_shape, weight_shape, y_shape, bytes_per_number=4):
 
 
 # %% wrong="conv_cost" name="square filters only"
-def conv_cost(x_shape, weight_shape, y_shape, bytes_per_number=4):
-    macs = math.prod(y_shape) * weight_shape[1] * weight_shape[2] ** 2
-    return macs, bytes_per_number * (math.prod(x_shape) + math.prod(weight_shape) + math.prod(y_shape))
+# -     macs = math.prod(y_shape) * math.prod(weight_shape[1:])
+# +     macs = math.prod(y_shape) * weight_shape[1] * weight_shape[2] ** 2
 
 
 # %% right="conv_cost" name="every weight, at every output position"
@@ -628,33 +473,23 @@ def conv_cost(x_shape, weight_shape, y_shape, bytes_per_number=4):
 
 
 # %% wrong="im2col" name="forgets to move the axes"
-def im2col(x, kernel, stride=1, padding=0):
-    windows = F.pad(x, (padding,) * 4).unfold(2, kernel, stride).unfold(3, kernel, stride)
-    return windows.reshape(len(x), x.shape[1] * kernel**2, -1)
-
+# -     return windows.permute(0, 1, 4, 5, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
+# +     return windows.reshape(len(x), x.shape[1] * kernel**2, -1)
 
 # %% wrong="im2col" name="windows as rows"
-def im2col(x, kernel, stride=1, padding=0):
-    windows = F.pad(x, (padding,) * 4).unfold(2, kernel, stride).unfold(3, kernel, stride)
-    return windows.permute(0, 2, 3, 1, 4, 5).reshape(len(x), -1, x.shape[1] * kernel**2)
-
+# -     return windows.permute(0, 1, 4, 5, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
+# +     return windows.permute(0, 2, 3, 1, 4, 5).reshape(len(x), -1, x.shape[1] * kernel**2)
 
 # %% wrong="im2col" name="channel last in each column"
-def im2col(x, kernel, stride=1, padding=0):
-    windows = F.pad(x, (padding,) * 4).unfold(2, kernel, stride).unfold(3, kernel, stride)
-    return windows.permute(0, 4, 5, 1, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
-
+# -     return windows.permute(0, 1, 4, 5, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
+# +     return windows.permute(0, 4, 5, 1, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
 
 # %% wrong="im2col" name="columns of the window before rows"
-def im2col(x, kernel, stride=1, padding=0):
-    windows = F.pad(x, (padding,) * 4).unfold(2, kernel, stride).unfold(3, kernel, stride)
-    return windows.permute(0, 1, 5, 4, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
-
+# -     return windows.permute(0, 1, 4, 5, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
+# +     return windows.permute(0, 1, 5, 4, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
 
 # %% wrong="im2col" name="forgets the padding"
-def im2col(x, kernel, stride=1, padding=0):
-    windows = x.unfold(2, kernel, stride).unfold(3, kernel, stride)
-    return windows.permute(0, 1, 4, 5, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
+# -     x = F.pad(x, (padding, padding, padding, padding))
 
 
 # %% wrong="im2col" name="ignores the stride"
@@ -664,9 +499,8 @@ def im2col(x, kernel, stride=1, padding=0):
 
 
 # %% wrong="im2col" name="output positions column by column"
-def im2col(x, kernel, stride=1, padding=0):
-    windows = F.pad(x, (padding,) * 4).unfold(2, kernel, stride).unfold(3, kernel, stride)
-    return windows.permute(0, 1, 4, 5, 3, 2).reshape(len(x), x.shape[1] * kernel**2, -1)
+# -     return windows.permute(0, 1, 4, 5, 2, 3).reshape(len(x), x.shape[1] * kernel**2, -1)
+# +     return windows.permute(0, 1, 4, 5, 3, 2).reshape(len(x), x.shape[1] * kernel**2, -1)
 
 
 # %% wrong="im2col" name="calls the library"
@@ -685,6 +519,13 @@ def im2col(x, kernel, stride=1, padding=0):
     return torch.stack(columns, dim=2)
 
 
+# %% right="memory_layouts" name="products of the sizes that follow"
+def layout_strides(shape, layout):
+    sizes = [shape["NCHW".index(axis)] for axis in layout]
+    strides = {axis: math.prod(sizes[i + 1 :]) for i, axis in enumerate(layout)}
+    return tuple(strides[axis] for axis in "NCHW")
+
+
 # %% wrong="memory_layouts" name="answers in the layout's order"
 def layout_strides(shape, layout):
     sizes = [shape["NCHW".index(axis)] for axis in layout]
@@ -697,25 +538,17 @@ def layout_strides(shape, layout):
     return tuple(strides[axis] for axis in "NCHW")
 
 
-# %% wrong="memory_layouts" name="the first letter is the fastest"
-def layout_strides(shape, layout):
-    sizes = [shape["NCHW".index(axis)] for axis in layout]
-    strides = {axis: math.prod(sizes[:i]) for i, axis in enumerate(layout)}
-    return tuple(strides[axis] for axis in "NCHW")
+# %% wrong="memory_layouts" name="the first letter is the fastest" of="products of the sizes that follow"
+# -     strides = {axis: math.prod(sizes[i + 1 :]) for i, axis in enumerate(layout)}
+# +     strides = {axis: math.prod(sizes[:i]) for i, axis in enumerate(layout)}
 
+# %% wrong="memory_layouts" name="bytes instead of numbers" of="products of the sizes that follow"
+# -     strides = {axis: math.prod(sizes[i + 1 :]) for i, axis in enumerate(layout)}
+# +     strides = {axis: 4 * math.prod(sizes[i + 1 :]) for i, axis in enumerate(layout)}
 
-# %% wrong="memory_layouts" name="bytes instead of numbers"
-def layout_strides(shape, layout):
-    sizes = [shape["NCHW".index(axis)] for axis in layout]
-    strides = {axis: 4 * math.prod(sizes[i + 1 :]) for i, axis in enumerate(layout)}
-    return tuple(strides[axis] for axis in "NCHW")
-
-
-# %% wrong="memory_layouts" name="includes the axis's own size"
-def layout_strides(shape, layout):
-    sizes = [shape["NCHW".index(axis)] for axis in layout]
-    strides = {axis: math.prod(sizes[i:]) for i, axis in enumerate(layout)}
-    return tuple(strides[axis] for axis in "NCHW")
+# %% wrong="memory_layouts" name="includes the axis's own size" of="products of the sizes that follow"
+# -     strides = {axis: math.prod(sizes[i + 1 :]) for i, axis in enumerate(layout)}
+# +     strides = {axis: math.prod(sizes[i:]) for i, axis in enumerate(layout)}
 
 
 # %% wrong="memory_layouts" name="always NCHW"
@@ -734,27 +567,14 @@ def winograd_conv2d(x, weight):
     return F.conv2d(x, weight, padding=1)
 
 
-# %% wrong="winograd" name="transforms one side only"
-def winograd_conv2d(x, weight):
-    BT = torch.tensor([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
-    G = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-    AT = torch.tensor([[1.0, 1, 1, 0], [0, 1, -1, -1]])
-    n, c, h, w = x.shape
-    tiles = F.pad(x, (1, 1, 1, 1)).unfold(2, 4, 2).unfold(3, 4, 2)
-    filters = F.pad(G @ weight, (0, 1))
-    products = torch.einsum("ncuvij,kcij->nkuvij", BT @ tiles, filters)
-    return (AT @ products @ AT.T).permute(0, 1, 2, 4, 3, 5).reshape(n, -1, h, w)
+# %% wrong="winograd" name="transforms one side only" of="a matrix product on each side"
+# -     products = torch.einsum("ncuvij,kcij->nkuvij", BT @ tiles @ BT.T, G @ weight @ G.T)
+# +     filters = F.pad(G @ weight, (0, 1))
+# +     products = torch.einsum("ncuvij,kcij->nkuvij", BT @ tiles, filters)
 
-
-# %% wrong="winograd" name="multiplies matrices in the middle instead of numbers"
-def winograd_conv2d(x, weight):
-    BT = torch.tensor([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
-    G = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-    AT = torch.tensor([[1.0, 1, 1, 0], [0, 1, -1, -1]])
-    n, c, h, w = x.shape
-    tiles = F.pad(x, (1, 1, 1, 1)).unfold(2, 4, 2).unfold(3, 4, 2)
-    products = torch.einsum("kcil,ncuvlj->nkuvij", G @ weight @ G.T, BT @ tiles @ BT.T)
-    return (AT @ products @ AT.T).permute(0, 1, 2, 4, 3, 5).reshape(n, -1, h, w)
+# %% wrong="winograd" name="multiplies matrices in the middle instead of numbers" of="a matrix product on each side"
+# -     products = torch.einsum("ncuvij,kcij->nkuvij", BT @ tiles @ BT.T, G @ weight @ G.T)
+# +     products = torch.einsum("kcil,ncuvlj->nkuvij", G @ weight @ G.T, BT @ tiles @ BT.T)
 
 
 # %% wrong="winograd" name="tiles that do not overlap"
@@ -768,37 +588,17 @@ def winograd_conv2d(x, weight):
     return outputs.flatten(4, 5).flatten(2, 3)
 
 
-# %% wrong="winograd" name="puts the output tiles together without moving axes"
-def winograd_conv2d(x, weight):
-    BT = torch.tensor([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
-    G = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-    AT = torch.tensor([[1.0, 1, 1, 0], [0, 1, -1, -1]])
-    n, c, h, w = x.shape
-    tiles = F.pad(x, (1, 1, 1, 1)).unfold(2, 4, 2).unfold(3, 4, 2)
-    products = torch.einsum("ncuvij,kcij->nkuvij", BT @ tiles @ BT.T, G @ weight @ G.T)
-    return (AT @ products @ AT.T).reshape(n, -1, h, w)
+# %% wrong="winograd" name="puts the output tiles together without moving axes" of="a matrix product on each side"
+# -     return (AT @ products @ AT.T).permute(0, 1, 2, 4, 3, 5).reshape(n, -1, h, w)
+# +     return (AT @ products @ AT.T).reshape(n, -1, h, w)
 
+# %% wrong="winograd" name="takes the mean over the input channels" of="a matrix product on each side"
+# -     products = torch.einsum("ncuvij,kcij->nkuvij", BT @ tiles @ BT.T, G @ weight @ G.T)
+# +     products = torch.einsum("ncuvij,kcij->nkuvij", BT @ tiles @ BT.T, G @ weight @ G.T) / c
 
-# %% wrong="winograd" name="takes the mean over the input channels"
-def winograd_conv2d(x, weight):
-    BT = torch.tensor([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
-    G = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-    AT = torch.tensor([[1.0, 1, 1, 0], [0, 1, -1, -1]])
-    n, c, h, w = x.shape
-    tiles = F.pad(x, (1, 1, 1, 1)).unfold(2, 4, 2).unfold(3, 4, 2)
-    products = torch.einsum("ncuvij,kcij->nkuvij", BT @ tiles @ BT.T, G @ weight @ G.T) / c
-    return (AT @ products @ AT.T).permute(0, 1, 2, 4, 3, 5).reshape(n, -1, h, w)
-
-
-# %% wrong="winograd" name="pads on the right and at the bottom only"
-def winograd_conv2d(x, weight):
-    BT = torch.tensor([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
-    G = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-    AT = torch.tensor([[1.0, 1, 1, 0], [0, 1, -1, -1]])
-    n, c, h, w = x.shape
-    tiles = F.pad(x, (0, 2, 0, 2)).unfold(2, 4, 2).unfold(3, 4, 2)
-    products = torch.einsum("ncuvij,kcij->nkuvij", BT @ tiles @ BT.T, G @ weight @ G.T)
-    return (AT @ products @ AT.T).permute(0, 1, 2, 4, 3, 5).reshape(n, -1, h, w)
+# %% wrong="winograd" name="pads on the right and at the bottom only" of="a matrix product on each side"
+# -     tiles = F.pad(x, (1, 1, 1, 1)).unfold(2, 4, 2).unfold(3, 4, 2)
+# +     tiles = F.pad(x, (0, 2, 0, 2)).unfold(2, 4, 2).unfold(3, 4, 2)
 
 
 # %% right="winograd" name="a matrix product on each side"

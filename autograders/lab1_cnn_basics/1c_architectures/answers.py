@@ -2,15 +2,11 @@
 # Wrong answers that the visible checks must catch, and other right answers that they must accept.
 
 
-# %% wrong="batch_norm" name="calls the library"
+# %% right="batch_norm" name="normalises, then scales"
 def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-    return F.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
-
-
-# %% wrong="batch_norm" name="statistics of the batch in use too"
-def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-    mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+    mean, var = running_mean, running_var
     if training:
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
         count = x.numel() / x.shape[1]
         with torch.no_grad():
             running_mean.lerp_(mean, momentum)
@@ -19,41 +15,36 @@ def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.
     return x * weight[:, None, None] + bias[:, None, None]
 
 
-# %% wrong="batch_norm" name="momentum the other way round"
+# %% wrong="batch_norm" name="calls the library"
 def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-    mean, var = running_mean, running_var
-    if training:
-        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
-        count = x.numel() / x.shape[1]
-        with torch.no_grad():
-            running_mean.lerp_(mean, 1 - momentum)
-            running_var.lerp_(var * count / (count - 1), 1 - momentum)
-    x = (x - mean[:, None, None]) / torch.sqrt(var + eps)[:, None, None]
-    return x * weight[:, None, None] + bias[:, None, None]
+    return F.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
-# %% wrong="batch_norm" name="unbiased variance in the result"
-def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-    mean, var = running_mean, running_var
-    if training:
-        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3))
-        with torch.no_grad():
-            running_mean.lerp_(mean, momentum)
-            running_var.lerp_(var, momentum)
-    x = (x - mean[:, None, None]) / torch.sqrt(var + eps)[:, None, None]
-    return x * weight[:, None, None] + bias[:, None, None]
+# %% wrong="batch_norm" name="statistics of the batch in use too" of="normalises, then scales"
+# -     mean, var = running_mean, running_var
+# +     mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+#       if training:
+# -         mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
 
+# %% wrong="batch_norm" name="momentum the other way round" of="normalises, then scales"
+# -             running_mean.lerp_(mean, momentum)
+# -             running_var.lerp_(var * count / (count - 1), momentum)
+# +             running_mean.lerp_(mean, 1 - momentum)
+# +             running_var.lerp_(var * count / (count - 1), 1 - momentum)
 
-# %% wrong="batch_norm" name="biased variance in the running statistics"
-def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-    mean, var = running_mean, running_var
-    if training:
-        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
-        with torch.no_grad():
-            running_mean.lerp_(mean, momentum)
-            running_var.lerp_(var, momentum)
-    x = (x - mean[:, None, None]) / torch.sqrt(var + eps)[:, None, None]
-    return x * weight[:, None, None] + bias[:, None, None]
+# %% wrong="batch_norm" name="unbiased variance in the result" of="normalises, then scales"
+# -         mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+# -         count = x.numel() / x.shape[1]
+# +         mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3))
+
+# -             running_var.lerp_(var * count / (count - 1), momentum)
+# +             running_var.lerp_(var, momentum)
+
+# %% wrong="batch_norm" name="biased variance in the running statistics" of="normalises, then scales"
+# -         count = x.numel() / x.shape[1]
+
+# -             running_var.lerp_(var * count / (count - 1), momentum)
+# +             running_var.lerp_(var, momentum)
 
 
 # %% wrong="batch_norm" name="statistics of each image alone"
@@ -68,15 +59,13 @@ def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.
     return (x - mean) / torch.sqrt(var + eps) * weight[:, None, None] + bias[:, None, None]
 
 
-# %% wrong="batch_norm" name="new running statistics instead of changed ones"
-def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-    mean, var = running_mean, running_var
-    if training:
-        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
-        running_mean = (1 - momentum) * running_mean + momentum * mean
-        running_var = (1 - momentum) * running_var + momentum * var
-    x = (x - mean[:, None, None]) / torch.sqrt(var + eps)[:, None, None]
-    return x * weight[:, None, None] + bias[:, None, None]
+# %% wrong="batch_norm" name="new running statistics instead of changed ones" of="normalises, then scales"
+# -         count = x.numel() / x.shape[1]
+# -         with torch.no_grad():
+# -             running_mean.lerp_(mean, momentum)
+# -             running_var.lerp_(var * count / (count - 1), momentum)
+# +         running_mean = (1 - momentum) * running_mean + momentum * mean
+# +         running_var = (1 - momentum) * running_var + momentum * var
 
 
 # %% wrong="batch_norm" name="changes the running statistics in use"
@@ -91,17 +80,9 @@ def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.
     return x * weight[:, None, None] + bias[:, None, None]
 
 
-# %% wrong="batch_norm" name="eps added to the standard deviation"
-def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-    mean, var = running_mean, running_var
-    if training:
-        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
-        count = x.numel() / x.shape[1]
-        with torch.no_grad():
-            running_mean.lerp_(mean, momentum)
-            running_var.lerp_(var * count / (count - 1), momentum)
-    x = (x - mean[:, None, None]) / (torch.sqrt(var) + eps)[:, None, None]
-    return x * weight[:, None, None] + bias[:, None, None]
+# %% wrong="batch_norm" name="eps added to the standard deviation" of="normalises, then scales"
+# -     x = (x - mean[:, None, None]) / torch.sqrt(var + eps)[:, None, None]
+# +     x = (x - mean[:, None, None]) / (torch.sqrt(var) + eps)[:, None, None]
 
 
 # %% right="batch_norm" name="channels flattened, statistics written in"
@@ -132,39 +113,25 @@ def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
 
 
 # %% wrong="bn_folding" name="scales input channels"
-def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
-    scale = gamma / torch.sqrt(var + eps)
-    shifted = -mean if conv_bias is None else conv_bias - mean
-    scale_in = scale[: conv_weight.shape[1]]
-    return conv_weight * scale_in[:, None, None], beta + scale * shifted
-
+# -     return conv_weight * scale[:, None, None, None], beta + scale * shifted
+# +     scale_in = scale[: conv_weight.shape[1]]
+# +     return conv_weight * scale_in[:, None, None], beta + scale * shifted
 
 # %% wrong="bn_folding" name="forgets the scale gamma"
-def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
-    scale = 1 / torch.sqrt(var + eps)
-    shifted = -mean if conv_bias is None else conv_bias - mean
-    return conv_weight * scale[:, None, None, None], beta + scale * shifted
-
+# -     scale = gamma / torch.sqrt(var + eps)
+# +     scale = 1 / torch.sqrt(var + eps)
 
 # %% wrong="bn_folding" name="divides by the variance"
-def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
-    scale = gamma / (var + eps)
-    shifted = -mean if conv_bias is None else conv_bias - mean
-    return conv_weight * scale[:, None, None, None], beta + scale * shifted
-
+# -     scale = gamma / torch.sqrt(var + eps)
+# +     scale = gamma / (var + eps)
 
 # %% wrong="bn_folding" name="forgets eps"
-def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
-    scale = gamma / torch.sqrt(var)
-    shifted = -mean if conv_bias is None else conv_bias - mean
-    return conv_weight * scale[:, None, None, None], beta + scale * shifted
-
+# -     scale = gamma / torch.sqrt(var + eps)
+# +     scale = gamma / torch.sqrt(var)
 
 # %% wrong="bn_folding" name="scales the weight in place"
-def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
-    scale = gamma / torch.sqrt(var + eps)
-    shifted = -mean if conv_bias is None else conv_bias - mean
-    return conv_weight.mul_(scale[:, None, None, None]), beta + scale * shifted
+# -     return conv_weight * scale[:, None, None, None], beta + scale * shifted
+# +     return conv_weight.mul_(scale[:, None, None, None]), beta + scale * shifted
 
 
 # %% right="bn_folding" name="einsum, and a bias of zeros"
@@ -176,125 +143,50 @@ def fold_batch_norm(conv_weight, conv_bias, gamma, beta, mean, var, eps=1e-5):
 
 
 # %% wrong="basic_block" name="last ReLU before the addition"
-class BasicBlock(nn.Module):
-    def __init__(self, inputs, width, stride=1, shortcut=None):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.shortcut = shortcut
-
-    def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = F.relu(self.bn2(self.conv2(y)))
-        return y + (x if self.shortcut is None else self.shortcut(x))
-
+# -         y = self.bn2(self.conv2(y))
+# -         return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+# +         y = F.relu(self.bn2(self.conv2(y)))
+# +         return y + (x if self.shortcut is None else self.shortcut(x))
 
 # %% wrong="basic_block" name="no ReLU between the convolutions"
-class BasicBlock(nn.Module):
-    def __init__(self, inputs, width, stride=1, shortcut=None):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.shortcut = shortcut
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(self.bn1(self.conv1(x))))
-        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
-
+# -         y = F.relu(self.bn1(self.conv1(x)))
+# +         y = self.bn1(self.conv1(x))
 
 # %% wrong="basic_block" name="forgets to add the input"
-class BasicBlock(nn.Module):
-    def __init__(self, inputs, width, stride=1, shortcut=None):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-
-    def forward(self, x):
-        return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
-
+# -         return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+# +         return F.relu(y)
 
 # %% wrong="basic_block" name="adds the shortcut to the input"
-class BasicBlock(nn.Module):
-    def __init__(self, inputs, width, stride=1, shortcut=None):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.shortcut = shortcut
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        if self.shortcut is not None and self.shortcut(x).shape == x.shape:
-            x = x + self.shortcut(x)
-        elif self.shortcut is not None:
-            x = 2 * self.shortcut(x)
-        return F.relu(y + x)
-
+# -         return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+# +         if self.shortcut is not None and self.shortcut(x).shape == x.shape:
+# +             x = x + self.shortcut(x)
+# +         elif self.shortcut is not None:
+# +             x = 2 * self.shortcut(x)
+# +         return F.relu(y + x)
 
 # %% wrong="basic_block" name="stride in both convolutions"
-class BasicBlock(nn.Module):
-    def __init__(self, inputs, width, stride=1, shortcut=None):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.shortcut = shortcut
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
-
+# -         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+# +         self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
 
 # %% wrong="basic_block" name="stride in the second convolution"
-class BasicBlock(nn.Module):
-    def __init__(self, inputs, width, stride=1, shortcut=None):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.shortcut = shortcut
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
-
+# -         self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
+# +         self.conv1 = nn.Conv2d(inputs, width, 3, padding=1, bias=False)
+#           self.bn1 = nn.BatchNorm2d(width)
+# -         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+# +         self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
 
 # %% wrong="basic_block" name="one normalisation used twice"
-class BasicBlock(nn.Module):
-    def __init__(self, inputs, width, stride=1, shortcut=None):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.shortcut = shortcut
+# -         self.bn2 = nn.BatchNorm2d(width)
 
-    def forward(self, x):
-        y = self.bn(self.conv2(F.relu(self.bn(self.conv1(x)))))
-        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
-
+# -         y = self.bn2(self.conv2(y))
+# +         y = self.bn1(self.conv2(y))
 
 # %% wrong="basic_block" name="convolutions with biases"
-class BasicBlock(nn.Module):
-    def __init__(self, inputs, width, stride=1, shortcut=None):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.shortcut = shortcut
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+# -         self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
+# +         self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1)
+#           self.bn1 = nn.BatchNorm2d(width)
+# -         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+# +         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
 
 
 # %% right="basic_block" name="layers in a sequence, the identity as a module"
@@ -326,83 +218,27 @@ class Shortcut(nn.Module):
 
 
 # %% wrong="shortcuts" name="projects only where the channels change"
-class Shortcut(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.project = nn.Sequential()
-        if inputs != outputs:
-            self.project = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-
-    def forward(self, x):
-        return self.project(x)
-
+# -         if stride != 1 or inputs != outputs:
+# +         if inputs != outputs:
 
 # %% wrong="shortcuts" name="projects only where the size changes"
-class Shortcut(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.project = nn.Sequential()
-        if stride != 1:
-            self.project = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-
-    def forward(self, x):
-        return self.project(x)
-
+# -         if stride != 1 or inputs != outputs:
+# +         if stride != 1:
 
 # %% wrong="shortcuts" name="forgets the stride"
-class Shortcut(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.project = nn.Sequential()
-        if stride != 1 or inputs != outputs:
-            self.project = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
-
-    def forward(self, x):
-        return self.project(x)
-
+# -             self.project.append(nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False))
+# +             self.project.append(nn.Conv2d(inputs, outputs, 1, bias=False))
 
 # %% wrong="shortcuts" name="forgets the normalisation"
-class Shortcut(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.project = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.project = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
-
-    def forward(self, x):
-        return self.project(x)
-
+# -             self.project.append(nn.BatchNorm2d(outputs))
 
 # %% wrong="shortcuts" name="a ReLU after the projection"
-class Shortcut(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.project = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.project = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-            )
-
-    def forward(self, x):
-        return self.project(x)
-
+#               self.project.append(nn.BatchNorm2d(outputs))
+# +             self.project.append(nn.ReLU())
 
 # %% wrong="shortcuts" name="projects with 3x3 filters"
-class Shortcut(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.project = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.project = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs)
-            )
-
-    def forward(self, x):
-        return self.project(x)
+# -             self.project.append(nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False))
+# +             self.project.append(nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False))
 
 
 # %% right="shortcuts" name="takes every stride-th pixel, then projects"
@@ -419,95 +255,44 @@ class Shortcut(nn.Module):
 
 
 # %% wrong="squeezenet" name="no ReLU after the squeeze"
-class Fire(nn.Module):
-    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
-        super().__init__()
-        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
-        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
-        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1)
-
-    def forward(self, x):
-        z = self.squeeze(x)
-        return F.relu(torch.cat([self.expand1x1(z), self.expand3x3(z)], 1))
-
+# -         z = F.relu(self.squeeze(x))
+# +         z = self.squeeze(x)
 
 # %% wrong="squeezenet" name="no ReLU after the expansion"
-class Fire(nn.Module):
-    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
-        super().__init__()
-        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
-        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
-        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1)
-
-    def forward(self, x):
-        z = F.relu(self.squeeze(x))
-        return torch.cat([self.expand1x1(z), self.expand3x3(z)], 1)
-
+# -         return F.relu(torch.cat([self.expand1x1(z), self.expand3x3(z)], dim=1))
+# +         return torch.cat([self.expand1x1(z), self.expand3x3(z)], 1)
 
 # %% wrong="squeezenet" name="3x3 channels first"
-class Fire(nn.Module):
-    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
-        super().__init__()
-        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
-        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
-        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1)
-
-    def forward(self, x):
-        z = F.relu(self.squeeze(x))
-        return F.relu(torch.cat([self.expand3x3(z), self.expand1x1(z)], 1))
-
+# -         return F.relu(torch.cat([self.expand1x1(z), self.expand3x3(z)], dim=1))
+# +         return F.relu(torch.cat([self.expand3x3(z), self.expand1x1(z)], 1))
 
 # %% wrong="squeezenet" name="the 3x3 filters see all channels"
-class Fire(nn.Module):
-    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
-        super().__init__()
-        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
-        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
-        self.expand3x3 = nn.Conv2d(inputs, expand3x3, 3, padding=1)
+# -         self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1)
+# +         self.expand3x3 = nn.Conv2d(inputs, expand3x3, 3, padding=1)
 
-    def forward(self, x):
-        return F.relu(torch.cat([self.expand1x1(F.relu(self.squeeze(x))), self.expand3x3(x)], 1))
-
+# -         return F.relu(torch.cat([self.expand1x1(z), self.expand3x3(z)], dim=1))
+# +         return F.relu(torch.cat([self.expand1x1(z), self.expand3x3(x)], dim=1))
 
 # %% wrong="squeezenet" name="adds the two results"
-class Fire(nn.Module):
-    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
-        super().__init__()
-        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
-        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
-        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1)
-
-    def forward(self, x):
-        z = F.relu(self.squeeze(x))
-        wide, narrow = F.relu(self.expand1x1(z)), F.relu(self.expand3x3(z))
-        channels = min(wide.shape[1], narrow.shape[1])
-        return wide[:, :channels] + narrow[:, :channels]
-
+# -         return F.relu(torch.cat([self.expand1x1(z), self.expand3x3(z)], dim=1))
+# +         wide, narrow = F.relu(self.expand1x1(z)), F.relu(self.expand3x3(z))
+# +         channels = min(wide.shape[1], narrow.shape[1])
+# +         return wide[:, :channels] + narrow[:, :channels]
 
 # %% wrong="squeezenet" name="forgets the padding"
-class Fire(nn.Module):
-    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
-        super().__init__()
-        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
-        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
-        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3)
+# -         self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1)
+# +         self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3)
 
-    def forward(self, x):
-        z = F.relu(self.squeeze(x))
-        return F.relu(torch.cat([self.expand1x1(z)[:, :, 1:-1, 1:-1], self.expand3x3(z)], 1))
-
+# -         return F.relu(torch.cat([self.expand1x1(z), self.expand3x3(z)], dim=1))
+# +         return F.relu(torch.cat([self.expand1x1(z)[:, :, 1:-1, 1:-1], self.expand3x3(z)], dim=1))
 
 # %% wrong="squeezenet" name="convolutions without biases"
-class Fire(nn.Module):
-    def __init__(self, inputs, squeeze, expand1x1, expand3x3):
-        super().__init__()
-        self.squeeze = nn.Conv2d(inputs, squeeze, 1, bias=False)
-        self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1, bias=False)
-        self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1, bias=False)
-
-    def forward(self, x):
-        z = F.relu(self.squeeze(x))
-        return F.relu(torch.cat([self.expand1x1(z), self.expand3x3(z)], 1))
+# -         self.squeeze = nn.Conv2d(inputs, squeeze, 1)
+# -         self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1)
+# -         self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1)
+# +         self.squeeze = nn.Conv2d(inputs, squeeze, 1, bias=False)
+# +         self.expand1x1 = nn.Conv2d(squeeze, expand1x1, 1, bias=False)
+# +         self.expand3x3 = nn.Conv2d(squeeze, expand3x3, 3, padding=1, bias=False)
 
 
 # %% right="squeezenet" name="sequences, and a result that is filled in"
@@ -528,68 +313,25 @@ class Fire(nn.Module):
 
 
 # %% wrong="depthwise_separable" name="pointwise first"
-class DepthwiseSeparable(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, stride=stride, padding=1, groups=outputs, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-        )
-
-    def forward(self, x):
-        return self.layers(x)
-
+# -             nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False),
+# -             nn.BatchNorm2d(inputs),
+# +             nn.Conv2d(inputs, outputs, 1, bias=False),
+# +             nn.BatchNorm2d(outputs),
+#               nn.ReLU(),
+# -             nn.Conv2d(inputs, outputs, 1, bias=False),
+# +             nn.Conv2d(outputs, outputs, 3, stride=stride, padding=1, groups=outputs, bias=False),
 
 # %% wrong="depthwise_separable" name="a dense 3x3 convolution"
-class DepthwiseSeparable(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, bias=False),
-            nn.BatchNorm2d(inputs),
-            nn.ReLU(),
-            nn.Conv2d(inputs, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-        )
-
-    def forward(self, x):
-        return self.layers(x)
-
+# -             nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False),
+# +             nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, bias=False),
 
 # %% wrong="depthwise_separable" name="nothing between the convolutions"
-class DepthwiseSeparable(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False),
-            nn.Conv2d(inputs, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-        )
-
-    def forward(self, x):
-        return self.layers(x)
-
+# -             nn.BatchNorm2d(inputs),
+# -             nn.ReLU(),
 
 # %% wrong="depthwise_separable" name="no ReLU after the depthwise convolution"
-class DepthwiseSeparable(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False),
-            nn.BatchNorm2d(inputs),
-            nn.Conv2d(inputs, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-        )
-
-    def forward(self, x):
-        return self.layers(x)
+#               nn.BatchNorm2d(inputs),
+# -             nn.ReLU(),
 
 
 # %% wrong="depthwise_separable" name="stride in the pointwise convolution"
@@ -609,36 +351,12 @@ class DepthwiseSeparable(nn.Module):
 
 
 # %% wrong="depthwise_separable" name="forgets the stride"
-class DepthwiseSeparable(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False),
-            nn.BatchNorm2d(inputs),
-            nn.ReLU(),
-            nn.Conv2d(inputs, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-        )
-
-    def forward(self, x):
-        return self.layers(x)
-
+# -             nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False),
+# +             nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False),
 
 # %% wrong="depthwise_separable" name="no ReLU at the end"
-class DepthwiseSeparable(nn.Module):
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False),
-            nn.BatchNorm2d(inputs),
-            nn.ReLU(),
-            nn.Conv2d(inputs, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-
-    def forward(self, x):
-        return self.layers(x)
+#               nn.BatchNorm2d(outputs),
+# -             nn.ReLU(),
 
 
 # %% right="depthwise_separable" name="named layers"
@@ -655,45 +373,38 @@ class DepthwiseSeparable(nn.Module):
         return F.relu(self.bn2(self.pointwise(filtered)))
 
 
+# %% right="separable_cost" name="rounds up with math.ceil"
+def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
+    positions = math.ceil(height / stride) * math.ceil(width / stride)
+    dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 + c_in * c_out
+    return (dense, dense * positions), (separable, separable * positions)
+
+
 # %% wrong="separable_cost" name="positions of the input"
 def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
     dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 + c_in * c_out
     return (dense, dense * height * width), (separable, separable * height * width)
 
 
-# %% wrong="separable_cost" name="depthwise filters for output channels"
-def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
-    positions = math.ceil(height / stride) * math.ceil(width / stride)
-    dense, separable = c_in * c_out * kernel**2, c_out * kernel**2 + c_in * c_out
-    return (dense, dense * positions), (separable, separable * positions)
+# %% wrong="separable_cost" name="depthwise filters for output channels" of="rounds up with math.ceil"
+# -     dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 + c_in * c_out
+# +     dense, separable = c_in * c_out * kernel**2, c_out * kernel**2 + c_in * c_out
 
+# %% wrong="separable_cost" name="multiplies the two steps" of="rounds up with math.ceil"
+# -     dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 + c_in * c_out
+# +     dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 * c_out
 
-# %% wrong="separable_cost" name="multiplies the two steps"
-def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
-    positions = math.ceil(height / stride) * math.ceil(width / stride)
-    dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 * c_out
-    return (dense, dense * positions), (separable, separable * positions)
+# %% wrong="separable_cost" name="depthwise filters alone" of="rounds up with math.ceil"
+# -     dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 + c_in * c_out
+# +     dense, separable = c_in * c_out * kernel**2, c_in * kernel**2
 
+# %% wrong="separable_cost" name="always 3x3" of="rounds up with math.ceil"
+# -     dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 + c_in * c_out
+# +     dense, separable = c_in * c_out * 9, c_in * 9 + c_in * c_out
 
-# %% wrong="separable_cost" name="depthwise filters alone"
-def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
-    positions = math.ceil(height / stride) * math.ceil(width / stride)
-    dense, separable = c_in * c_out * kernel**2, c_in * kernel**2
-    return (dense, dense * positions), (separable, separable * positions)
-
-
-# %% wrong="separable_cost" name="always 3x3"
-def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
-    positions = math.ceil(height / stride) * math.ceil(width / stride)
-    dense, separable = c_in * c_out * 9, c_in * 9 + c_in * c_out
-    return (dense, dense * positions), (separable, separable * positions)
-
-
-# %% wrong="separable_cost" name="rounds down"
-def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
-    positions = (height // stride) * (width // stride)
-    dense, separable = c_in * c_out * kernel**2, c_in * kernel**2 + c_in * c_out
-    return (dense, dense * positions), (separable, separable * positions)
+# %% wrong="separable_cost" name="rounds down" of="rounds up with math.ceil"
+# -     positions = math.ceil(height / stride) * math.ceil(width / stride)
+# +     positions = (height // stride) * (width // stride)
 
 
 # %% wrong="separable_cost" name="parameters at every position"
@@ -717,15 +428,12 @@ def separable_cost(c_in, c_out, height, width, kernel=3, stride=1):
 
 
 # %% wrong="round_channels" name="Python's round"
-def round_channels(channels, divisor=8):
-    nearest = max(divisor, round(channels / divisor) * divisor)
-    return nearest + divisor if nearest < 0.9 * channels else nearest
-
+# -     nearest = max(divisor, math.floor(channels / divisor + 0.5) * divisor)
+# +     nearest = max(divisor, round(channels / divisor) * divisor)
 
 # %% wrong="round_channels" name="rounds down"
-def round_channels(channels, divisor=8):
-    nearest = max(divisor, int(channels // divisor) * divisor)
-    return nearest + divisor if nearest < 0.9 * channels else nearest
+# -     nearest = max(divisor, math.floor(channels / divisor + 0.5) * divisor)
+# +     nearest = max(divisor, int(channels // divisor) * divisor)
 
 
 # %% wrong="round_channels" name="rounds up"
@@ -762,12 +470,8 @@ def round_channels(channels, divisor=8):
 
 
 # %% wrong="multipliers" name="scales only the outputs"
-def scaled_macs(layers, side, width=1.0, resolution=1.0):
-    side, macs = round(resolution * side), 0
-    for c_in, c_out, stride in layers:
-        c_out, side = max(1, round(width * c_out)), math.ceil(side / stride)
-        macs += side**2 * c_in * (9 + c_out)
-    return macs
+# -         c_in, c_out = max(1, round(width * c_in)), max(1, round(width * c_out))
+# +         c_out = max(1, round(width * c_out))
 
 
 # %% wrong="multipliers" name="alpha and rho squared"
@@ -799,33 +503,17 @@ def scaled_macs(layers, side, width=1.0, resolution=1.0):
 
 
 # %% wrong="multipliers" name="counts before the stride"
-def scaled_macs(layers, side, width=1.0, resolution=1.0):
-    side, macs = round(resolution * side), 0
-    for c_in, c_out, stride in layers:
-        c_in, c_out = max(1, round(width * c_in)), max(1, round(width * c_out))
-        macs += side**2 * c_in * (9 + c_out)
-        side = math.ceil(side / stride)
-    return macs
-
+# -         side = -(-side // stride)
+#           macs += side**2 * c_in * (9 + c_out)
+# +         side = -(-side // stride)
 
 # %% wrong="multipliers" name="dense convolutions"
-def scaled_macs(layers, side, width=1.0, resolution=1.0):
-    side, macs = round(resolution * side), 0
-    for c_in, c_out, stride in layers:
-        c_in, c_out = max(1, round(width * c_in)), max(1, round(width * c_out))
-        side = math.ceil(side / stride)
-        macs += side**2 * c_in * c_out * 9
-    return macs
-
+# -         macs += side**2 * c_in * (9 + c_out)
+# +         macs += side**2 * c_in * c_out * 9
 
 # %% wrong="multipliers" name="rounds the stride down"
-def scaled_macs(layers, side, width=1.0, resolution=1.0):
-    side, macs = round(resolution * side), 0
-    for c_in, c_out, stride in layers:
-        c_in, c_out = max(1, round(width * c_in)), max(1, round(width * c_out))
-        side //= stride
-        macs += side**2 * c_in * (9 + c_out)
-    return macs
+# -         side = -(-side // stride)
+# +         side //= stride
 
 
 # %% right="multipliers" name="a list of sides, then one sum"
@@ -842,112 +530,11 @@ def scaled_macs(layers, side, width=1.0, resolution=1.0):
     )
 
 
-# %% wrong="inverted_bottleneck" name="an activation at the end"
+# %% right="inverted_bottleneck" name="everything in one Sequential"
 class InvertedBottleneck(nn.Module):
     def __init__(self, inputs, outputs, stride, expand_ratio):
         super().__init__()
         inner = inputs * expand_ratio
-        first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
-        self.layers = nn.Sequential(
-            *(first if expand_ratio > 1 else []),
-            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
-            nn.BatchNorm2d(inner),
-            nn.ReLU6(),
-            nn.Conv2d(inner, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU6(),
-        )
-        self.adds = stride == 1 and inputs == outputs
-
-    def forward(self, x):
-        return x + self.layers(x) if self.adds else self.layers(x)
-
-
-# %% wrong="inverted_bottleneck" name="ReLU instead of ReLU6"
-class InvertedBottleneck(nn.Module):
-    def __init__(self, inputs, outputs, stride, expand_ratio):
-        super().__init__()
-        inner = inputs * expand_ratio
-        first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU()]
-        self.layers = nn.Sequential(
-            *(first if expand_ratio > 1 else []),
-            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
-            nn.BatchNorm2d(inner),
-            nn.ReLU(),
-            nn.Conv2d(inner, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-        self.adds = stride == 1 and inputs == outputs
-
-    def forward(self, x):
-        return x + self.layers(x) if self.adds else self.layers(x)
-
-
-# %% wrong="inverted_bottleneck" name="never adds the input"
-class InvertedBottleneck(nn.Module):
-    def __init__(self, inputs, outputs, stride, expand_ratio):
-        super().__init__()
-        inner = inputs * expand_ratio
-        first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
-        self.layers = nn.Sequential(
-            *(first if expand_ratio > 1 else []),
-            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
-            nn.BatchNorm2d(inner),
-            nn.ReLU6(),
-            nn.Conv2d(inner, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-
-    def forward(self, x):
-        return self.layers(x)
-
-
-# %% wrong="inverted_bottleneck" name="adds the input wherever the shapes agree, whatever the stride"
-class InvertedBottleneck(nn.Module):
-    def __init__(self, inputs, outputs, stride, expand_ratio):
-        super().__init__()
-        inner = inputs * expand_ratio
-        first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
-        self.layers = nn.Sequential(
-            *(first if expand_ratio > 1 else []),
-            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
-            nn.BatchNorm2d(inner),
-            nn.ReLU6(),
-            nn.Conv2d(inner, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-        self.stride, self.adds = stride, inputs == outputs
-
-    def forward(self, x):
-        return x[:, :, :: self.stride, :: self.stride] + self.layers(x) if self.adds else self.layers(x)
-
-
-# %% wrong="inverted_bottleneck" name="always expands"
-class InvertedBottleneck(nn.Module):
-    def __init__(self, inputs, outputs, stride, expand_ratio):
-        super().__init__()
-        inner = inputs * expand_ratio
-        self.layers = nn.Sequential(
-            nn.Conv2d(inputs, inner, 1, bias=False),
-            nn.BatchNorm2d(inner),
-            nn.ReLU6(),
-            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
-            nn.BatchNorm2d(inner),
-            nn.ReLU6(),
-            nn.Conv2d(inner, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-        self.adds = stride == 1 and inputs == outputs
-
-    def forward(self, x):
-        return x + self.layers(x) if self.adds else self.layers(x)
-
-
-# %% wrong="inverted_bottleneck" name="squeezes instead of expanding"
-class InvertedBottleneck(nn.Module):
-    def __init__(self, inputs, outputs, stride, expand_ratio):
-        super().__init__()
-        inner = max(1, inputs // expand_ratio)
         first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
         self.layers = nn.Sequential(
             *(first if expand_ratio > 1 else []),
@@ -963,24 +550,45 @@ class InvertedBottleneck(nn.Module):
         return x + self.layers(x) if self.adds else self.layers(x)
 
 
-# %% wrong="inverted_bottleneck" name="a dense 3x3 convolution inside"
-class InvertedBottleneck(nn.Module):
-    def __init__(self, inputs, outputs, stride, expand_ratio):
-        super().__init__()
-        inner = inputs * expand_ratio
-        first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
-        self.layers = nn.Sequential(
-            *(first if expand_ratio > 1 else []),
-            nn.Conv2d(inner, inner, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(inner),
-            nn.ReLU6(),
-            nn.Conv2d(inner, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-        self.adds = stride == 1 and inputs == outputs
+# %% wrong="inverted_bottleneck" name="an activation at the end" of="everything in one Sequential"
+#               nn.BatchNorm2d(outputs),
+# +             nn.ReLU6(),
 
-    def forward(self, x):
-        return x + self.layers(x) if self.adds else self.layers(x)
+# %% wrong="inverted_bottleneck" name="ReLU instead of ReLU6" of="everything in one Sequential"
+# -         first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
+# +         first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU()]
+
+# -             nn.ReLU6(),
+# +             nn.ReLU(),
+
+# %% wrong="inverted_bottleneck" name="never adds the input" of="everything in one Sequential"
+# -         self.adds = stride == 1 and inputs == outputs
+
+# -         return x + self.layers(x) if self.adds else self.layers(x)
+# +         return self.layers(x)
+
+# %% wrong="inverted_bottleneck" name="adds the input wherever the shapes agree, whatever the stride" of="everything in one Sequential"
+# -         self.adds = stride == 1 and inputs == outputs
+# +         self.stride, self.adds = stride, inputs == outputs
+
+# -         return x + self.layers(x) if self.adds else self.layers(x)
+# +         return x[:, :, :: self.stride, :: self.stride] + self.layers(x) if self.adds else self.layers(x)
+
+# %% wrong="inverted_bottleneck" name="always expands" of="everything in one Sequential"
+# -         first = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
+#           self.layers = nn.Sequential(
+# -             *(first if expand_ratio > 1 else []),
+# +             nn.Conv2d(inputs, inner, 1, bias=False),
+# +             nn.BatchNorm2d(inner),
+# +             nn.ReLU6(),
+
+# %% wrong="inverted_bottleneck" name="squeezes instead of expanding" of="everything in one Sequential"
+# -         inner = inputs * expand_ratio
+# +         inner = max(1, inputs // expand_ratio)
+
+# %% wrong="inverted_bottleneck" name="a dense 3x3 convolution inside" of="everything in one Sequential"
+# -             nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
+# +             nn.Conv2d(inner, inner, 3, stride, 1, bias=False),
 
 
 # %% right="inverted_bottleneck" name="named layers, clamp as the activation"
@@ -1001,86 +609,52 @@ class InvertedBottleneck(nn.Module):
         return y + x if self.adds else y
 
 
-# %% wrong="squeeze_excitation" name="returns the weights alone"
+# %% right="squeeze_excitation" name="the gate in one line"
 class SqueezeExcitation(nn.Module):
     def __init__(self, channels, squeezed):
         super().__init__()
         self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
-
-    def forward(self, x):
-        s = torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))
-        return s[:, :, None, None].expand_as(x)
-
-
-# %% wrong="squeeze_excitation" name="no ReLU between the layers"
-class SqueezeExcitation(nn.Module):
-    def __init__(self, channels, squeezed):
-        super().__init__()
-        self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
-
-    def forward(self, x):
-        return x * torch.sigmoid(self.up(self.down(x.mean((2, 3)))))[:, :, None, None]
-
-
-# %% wrong="squeeze_excitation" name="no sigmoid"
-class SqueezeExcitation(nn.Module):
-    def __init__(self, channels, squeezed):
-        super().__init__()
-        self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
-
-    def forward(self, x):
-        return x * self.up(F.relu(self.down(x.mean((2, 3)))))[:, :, None, None]
-
-
-# %% wrong="squeeze_excitation" name="softmax instead of the sigmoid"
-class SqueezeExcitation(nn.Module):
-    def __init__(self, channels, squeezed):
-        super().__init__()
-        self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
-
-    def forward(self, x):
-        return x * self.up(F.relu(self.down(x.mean((2, 3))))).softmax(1)[:, :, None, None]
-
-
-# %% wrong="squeeze_excitation" name="the largest response instead of the mean"
-class SqueezeExcitation(nn.Module):
-    def __init__(self, channels, squeezed):
-        super().__init__()
-        self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
-
-    def forward(self, x):
-        return x * torch.sigmoid(self.up(F.relu(self.down(x.amax((2, 3))))))[:, :, None, None]
-
-
-# %% wrong="squeeze_excitation" name="one mean for the whole batch"
-class SqueezeExcitation(nn.Module):
-    def __init__(self, channels, squeezed):
-        super().__init__()
-        self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
-
-    def forward(self, x):
-        return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((0, 2, 3))))))[:, None, None]
-
-
-# %% wrong="squeeze_excitation" name="asks every position by itself"
-class SqueezeExcitation(nn.Module):
-    def __init__(self, channels, squeezed):
-        super().__init__()
-        self.down, self.up = nn.Conv2d(channels, squeezed, 1), nn.Conv2d(squeezed, channels, 1)
-
-    def forward(self, x):
-        return x * torch.sigmoid(self.up(F.relu(self.down(x))))
-
-
-# %% wrong="squeeze_excitation" name="layers without biases"
-class SqueezeExcitation(nn.Module):
-    def __init__(self, channels, squeezed):
-        super().__init__()
-        self.down = nn.Linear(channels, squeezed, bias=False)
-        self.up = nn.Linear(squeezed, channels, bias=False)
 
     def forward(self, x):
         return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))[:, :, None, None]
+
+
+# %% wrong="squeeze_excitation" name="returns the weights alone" of="the gate in one line"
+# -         return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))[:, :, None, None]
+# +         s = torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))
+# +         return s[:, :, None, None].expand_as(x)
+
+# %% wrong="squeeze_excitation" name="no ReLU between the layers" of="the gate in one line"
+# -         return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))[:, :, None, None]
+# +         return x * torch.sigmoid(self.up(self.down(x.mean((2, 3)))))[:, :, None, None]
+
+# %% wrong="squeeze_excitation" name="no sigmoid" of="the gate in one line"
+# -         return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))[:, :, None, None]
+# +         return x * self.up(F.relu(self.down(x.mean((2, 3)))))[:, :, None, None]
+
+# %% wrong="squeeze_excitation" name="softmax instead of the sigmoid" of="the gate in one line"
+# -         return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))[:, :, None, None]
+# +         return x * self.up(F.relu(self.down(x.mean((2, 3))))).softmax(1)[:, :, None, None]
+
+# %% wrong="squeeze_excitation" name="the largest response instead of the mean" of="the gate in one line"
+# -         return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))[:, :, None, None]
+# +         return x * torch.sigmoid(self.up(F.relu(self.down(x.amax((2, 3))))))[:, :, None, None]
+
+# %% wrong="squeeze_excitation" name="one mean for the whole batch" of="the gate in one line"
+# -         return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))[:, :, None, None]
+# +         return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((0, 2, 3))))))[:, None, None]
+
+# %% wrong="squeeze_excitation" name="asks every position by itself" of="the gate in one line"
+# -         self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
+# +         self.down, self.up = nn.Conv2d(channels, squeezed, 1), nn.Conv2d(squeezed, channels, 1)
+
+# -         return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3))))))[:, :, None, None]
+# +         return x * torch.sigmoid(self.up(F.relu(self.down(x))))
+
+# %% wrong="squeeze_excitation" name="layers without biases" of="the gate in one line"
+# -         self.down, self.up = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
+# +         self.down = nn.Linear(channels, squeezed, bias=False)
+# +         self.up = nn.Linear(squeezed, channels, bias=False)
 
 
 # %% right="squeeze_excitation" name="1x1 convolutions in a sequence"
@@ -1199,27 +773,16 @@ def channel_shuffle(x, groups):
 
 
 # %% wrong="channel_shuffle" name="undoes the shuffle"
-def channel_shuffle(x, groups):
-    n, c, h, w = x.shape
-    if c % groups:
-        raise ValueError("groups must divide the channels")
-    return x.reshape(n, c // groups, groups, h, w).transpose(1, 2).reshape(n, c, h, w)
-
+# -     return x.reshape(n, groups, c // groups, h, w).transpose(1, 2).reshape(n, c, h, w)
+# +     return x.reshape(n, c // groups, groups, h, w).transpose(1, 2).reshape(n, c, h, w)
 
 # %% wrong="channel_shuffle" name="forgets to exchange rows and columns"
-def channel_shuffle(x, groups):
-    n, c, h, w = x.shape
-    if c % groups:
-        raise ValueError("groups must divide the channels")
-    return x.reshape(n, groups, c // groups, h, w).reshape(n, c, h, w)
-
+# -     return x.reshape(n, groups, c // groups, h, w).transpose(1, 2).reshape(n, c, h, w)
+# +     return x.reshape(n, groups, c // groups, h, w).reshape(n, c, h, w)
 
 # %% wrong="channel_shuffle" name="moves positions along"
-def channel_shuffle(x, groups):
-    n, c, h, w = x.shape
-    if c % groups:
-        raise ValueError("groups must divide the channels")
-    return x.reshape(n, groups, -1).transpose(1, 2).reshape(n, c, h, w)
+# -     return x.reshape(n, groups, c // groups, h, w).transpose(1, 2).reshape(n, c, h, w)
+# +     return x.reshape(n, groups, -1).transpose(1, 2).reshape(n, c, h, w)
 
 
 # %% wrong="channel_shuffle" name="reverses the groups"
@@ -1230,11 +793,8 @@ def channel_shuffle(x, groups):
 
 
 # %% wrong="channel_shuffle" name="mixes the images"
-def channel_shuffle(x, groups):
-    n, c, h, w = x.shape
-    if c % groups:
-        raise ValueError("groups must divide the channels")
-    return x.reshape(groups, c // groups, n, h, w).transpose(0, 1).reshape(n, c, h, w)
+# -     return x.reshape(n, groups, c // groups, h, w).transpose(1, 2).reshape(n, c, h, w)
+# +     return x.reshape(groups, c // groups, n, h, w).transpose(0, 1).reshape(n, c, h, w)
 
 
 # %% wrong="channel_shuffle" name="shuffles at random"
@@ -1266,79 +826,9 @@ def channel_shuffle(x, groups):
     return torch.cat([x[:, column::each] for column in range(each)], 1)
 
 
-# %% wrong="efficiency_counts" name="FLOP for MACs"
+# %% right="efficiency_counts" name="rounds up with math.ceil"
 def efficiency_counts(layers, channels, height, width, bits=32):
     parameters = macs = activations = peak = 0
-    for c_out, kernel, stride, groups in layers:
-        before = channels * height * width
-        if kernel == 0:
-            height = width = 1
-        else:
-            weights = c_out * (channels // groups) * kernel**2
-            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
-            parameters, macs = parameters + weights, macs + weights * height * width
-            activations += channels * height * width
-        peak = max(peak, before + channels * height * width)
-    return dict(
-        parameters=parameters,
-        bytes=parameters * bits / 8,
-        activations=activations,
-        peak_activations=peak,
-        macs=2 * macs,
-        flop=2 * macs,
-    )
-
-
-# %% wrong="efficiency_counts" name="bits for bytes"
-def efficiency_counts(layers, channels, height, width, bits=32):
-    parameters = macs = activations = peak = 0
-    for c_out, kernel, stride, groups in layers:
-        before = channels * height * width
-        if kernel == 0:
-            height = width = 1
-        else:
-            weights = c_out * (channels // groups) * kernel**2
-            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
-            parameters, macs = parameters + weights, macs + weights * height * width
-            activations += channels * height * width
-        peak = max(peak, before + channels * height * width)
-    return dict(
-        parameters=parameters,
-        bytes=parameters * bits,
-        activations=activations,
-        peak_activations=peak,
-        macs=macs,
-        flop=2 * macs,
-    )
-
-
-# %% wrong="efficiency_counts" name="ignores the groups"
-def efficiency_counts(layers, channels, height, width, bits=32):
-    parameters = macs = activations = peak = 0
-    for c_out, kernel, stride, groups in layers:
-        before = channels * height * width
-        if kernel == 0:
-            height = width = 1
-        else:
-            weights = c_out * channels * kernel**2
-            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
-            parameters, macs = parameters + weights, macs + weights * height * width
-            activations += channels * height * width
-        peak = max(peak, before + channels * height * width)
-    return dict(
-        parameters=parameters,
-        bytes=parameters * bits / 8,
-        activations=activations,
-        peak_activations=peak,
-        macs=macs,
-        flop=2 * macs,
-    )
-
-
-# %% wrong="efficiency_counts" name="counts the image as an activation"
-def efficiency_counts(layers, channels, height, width, bits=32):
-    parameters = macs = peak = 0
-    activations = channels * height * width
     for c_out, kernel, stride, groups in layers:
         before = channels * height * width
         if kernel == 0:
@@ -1359,72 +849,38 @@ def efficiency_counts(layers, channels, height, width, bits=32):
     )
 
 
-# %% wrong="efficiency_counts" name="peak of the outputs alone"
-def efficiency_counts(layers, channels, height, width, bits=32):
-    parameters = macs = activations = peak = 0
-    for c_out, kernel, stride, groups in layers:
-        if kernel == 0:
-            height = width = 1
-        else:
-            weights = c_out * (channels // groups) * kernel**2
-            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
-            parameters, macs = parameters + weights, macs + weights * height * width
-            activations += channels * height * width
-        peak = max(peak, channels * height * width)
-    return dict(
-        parameters=parameters,
-        bytes=parameters * bits / 8,
-        activations=activations,
-        peak_activations=peak,
-        macs=macs,
-        flop=2 * macs,
-    )
+# %% wrong="efficiency_counts" name="FLOP for MACs" of="rounds up with math.ceil"
+# -         macs=macs,
+# +         macs=2 * macs,
 
+# %% wrong="efficiency_counts" name="bits for bytes" of="rounds up with math.ceil"
+# -         bytes=parameters * bits / 8,
+# +         bytes=parameters * bits,
 
-# %% wrong="efficiency_counts" name="positions of the input"
-def efficiency_counts(layers, channels, height, width, bits=32):
-    parameters = macs = activations = peak = 0
-    for c_out, kernel, stride, groups in layers:
-        before = channels * height * width
-        if kernel == 0:
-            height = width = 1
-        else:
-            weights = c_out * (channels // groups) * kernel**2
-            parameters, macs = parameters + weights, macs + weights * height * width
-            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
-            activations += channels * height * width
-        peak = max(peak, before + channels * height * width)
-    return dict(
-        parameters=parameters,
-        bytes=parameters * bits / 8,
-        activations=activations,
-        peak_activations=peak,
-        macs=macs,
-        flop=2 * macs,
-    )
+# %% wrong="efficiency_counts" name="ignores the groups" of="rounds up with math.ceil"
+# -             weights = c_out * (channels // groups) * kernel**2
+# +             weights = c_out * channels * kernel**2
 
+# %% wrong="efficiency_counts" name="counts the image as an activation" of="rounds up with math.ceil"
+# -     parameters = macs = activations = peak = 0
+# +     parameters = macs = peak = 0
+# +     activations = channels * height * width
 
-# %% wrong="efficiency_counts" name="pooling is an activation"
-def efficiency_counts(layers, channels, height, width, bits=32):
-    parameters = macs = activations = peak = 0
-    for c_out, kernel, stride, groups in layers:
-        before = channels * height * width
-        if kernel == 0:
-            height = width = 1
-        else:
-            weights = c_out * (channels // groups) * kernel**2
-            channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
-            parameters, macs = parameters + weights, macs + weights * height * width
-        activations += channels * height * width
-        peak = max(peak, before + channels * height * width)
-    return dict(
-        parameters=parameters,
-        bytes=parameters * bits / 8,
-        activations=activations,
-        peak_activations=peak,
-        macs=macs,
-        flop=2 * macs,
-    )
+# %% wrong="efficiency_counts" name="peak of the outputs alone" of="rounds up with math.ceil"
+# -         before = channels * height * width
+
+# -         peak = max(peak, before + channels * height * width)
+# +         peak = max(peak, channels * height * width)
+
+# %% wrong="efficiency_counts" name="positions of the input" of="rounds up with math.ceil"
+#               weights = c_out * (channels // groups) * kernel**2
+# +             parameters, macs = parameters + weights, macs + weights * height * width
+#               channels, height, width = c_out, math.ceil(height / stride), math.ceil(width / stride)
+# -             parameters, macs = parameters + weights, macs + weights * height * width
+
+# %% wrong="efficiency_counts" name="pooling is an activation" of="rounds up with math.ceil"
+# -             activations += channels * height * width
+# +         activations += channels * height * width
 
 
 # %% right="efficiency_counts" name="shapes first, then sums"

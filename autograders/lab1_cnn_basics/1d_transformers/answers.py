@@ -20,55 +20,20 @@ def learn_merges(text, count):
 
 
 # %% wrong="bpe_merges" name="takes the last of equally frequent pairs"
-def learn_merges(text, count):
-    tokens, merges = list(text), []
-    while len(merges) < count:
-        pairs = Counter(itertools.pairwise(tokens))
-        best = max(reversed(pairs), key=pairs.get, default=None)
-        if best is None or pairs[best] < 2:
-            break
-        tokens = merge_pair(tokens, best, 256 + len(merges))
-        merges.append(best)
-    return merges
-
+# -         best = max(pairs, key=pairs.get, default=None)
+# +         best = max(reversed(pairs), key=pairs.get, default=None)
 
 # %% wrong="bpe_merges" name="takes the smallest of equally frequent pairs"
-def learn_merges(text, count):
-    tokens, merges = list(text), []
-    while len(merges) < count:
-        pairs = Counter(itertools.pairwise(tokens))
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair), default=None)
-        if best is None or pairs[best] < 2:
-            break
-        tokens = merge_pair(tokens, best, 256 + len(merges))
-        merges.append(best)
-    return merges
-
+# -         best = max(pairs, key=pairs.get, default=None)
+# +         best = min(pairs, key=lambda pair: (-pairs[pair], pair), default=None)
 
 # %% wrong="bpe_merges" name="gives every merge the number 256"
-def learn_merges(text, count):
-    tokens, merges = list(text), []
-    while len(merges) < count:
-        pairs = Counter(itertools.pairwise(tokens))
-        best = max(pairs, key=pairs.get, default=None)
-        if best is None or pairs[best] < 2:
-            break
-        tokens = merge_pair(tokens, best, 256)
-        merges.append(best)
-    return merges
-
+# -         tokens = merge_pair(tokens, best, 256 + len(merges))
+# +         tokens = merge_pair(tokens, best, 256)
 
 # %% wrong="bpe_merges" name="looks at every second pair only"
-def learn_merges(text, count):
-    tokens, merges = list(text), []
-    while len(merges) < count:
-        pairs = Counter(zip(tokens[::2], tokens[1::2], strict=False))
-        best = max(pairs, key=pairs.get, default=None)
-        if best is None or pairs[best] < 2:
-            break
-        tokens = merge_pair(tokens, best, 256 + len(merges))
-        merges.append(best)
-    return merges
+# -         pairs = Counter(itertools.pairwise(tokens))
+# +         pairs = Counter(zip(tokens[::2], tokens[1::2], strict=False))
 
 
 # %% right="bpe_merges" name="a plain dict and a sort"
@@ -88,79 +53,37 @@ def learn_merges(text, count):
 
 
 # %% wrong="bpe_encode" name="replays the merges backwards"
-def encode_text(text, merges):
-    tokens = list(text)
-    for index in reversed(range(len(merges))):
-        tokens = merge_pair(tokens, merges[index], 256 + index)
-    return tokens
-
-
-def decode_text(tokens, merges):
-    strings = [bytes([byte]) for byte in range(256)]
-    for left, right in merges:
-        strings.append(strings[left] + strings[right])
-    return b"".join(strings[token] for token in tokens)
-
+# -     for index, pair in enumerate(merges):
+# -         tokens = merge_pair(tokens, pair, 256 + index)
+# +     for index in reversed(range(len(merges))):
+# +         tokens = merge_pair(tokens, merges[index], 256 + index)
 
 # %% wrong="bpe_encode" name="one pass: merges pairs of bytes only"
-def encode_text(text, merges):
-    numbers = {pair: 256 + index for index, pair in enumerate(merges)}
-    tokens, place = [], 0
-    while place < len(text):
-        pair = tuple(text[place : place + 2])
-        tokens.append(numbers.get(pair, text[place]))
-        place += 2 if pair in numbers else 1
-    return tokens
-
-
-def decode_text(tokens, merges):
-    strings = [bytes([byte]) for byte in range(256)]
-    for left, right in merges:
-        strings.append(strings[left] + strings[right])
-    return b"".join(strings[token] for token in tokens)
-
+# -     tokens = list(text)
+# -     for index, pair in enumerate(merges):
+# -         tokens = merge_pair(tokens, pair, 256 + index)
+# +     numbers = {pair: 256 + index for index, pair in enumerate(merges)}
+# +     tokens, place = [], 0
+# +     while place < len(text):
+# +         pair = tuple(text[place : place + 2])
+# +         tokens.append(numbers.get(pair, text[place]))
+# +         place += 2 if pair in numbers else 1
 
 # %% wrong="bpe_encode" name="takes tokens apart by one step only"
-def encode_text(text, merges):
-    tokens = list(text)
-    for index, pair in enumerate(merges):
-        tokens = merge_pair(tokens, pair, 256 + index)
-    return tokens
-
-
-def decode_text(tokens, merges):
-    parts = [part for token in tokens for part in (merges[token - 256] if token > 255 else (token,))]
-    return bytes(part % 256 for part in parts)
-
+# -     strings = [bytes([byte]) for byte in range(256)]
+# -     for left, right in merges:
+# -         strings.append(strings[left] + strings[right])
+# -     return b"".join(strings[token] for token in tokens)
+# +     parts = [part for token in tokens for part in (merges[token - 256] if token > 255 else (token,))]
+# +     return bytes(part % 256 for part in parts)
 
 # %% wrong="bpe_encode" name="decodes the parts in the wrong order"
-def encode_text(text, merges):
-    tokens = list(text)
-    for index, pair in enumerate(merges):
-        tokens = merge_pair(tokens, pair, 256 + index)
-    return tokens
-
-
-def decode_text(tokens, merges):
-    strings = [bytes([byte]) for byte in range(256)]
-    for left, right in merges:
-        strings.append(strings[right] + strings[left])
-    return b"".join(strings[token] for token in tokens)
-
+# -         strings.append(strings[left] + strings[right])
+# +         strings.append(strings[right] + strings[left])
 
 # %% wrong="bpe_encode" name="treats bytes above 127 as letters of another code"
-def encode_text(text, merges):
-    tokens = list(text.decode("utf-8", errors="ignore").encode("ascii", errors="ignore"))
-    for index, pair in enumerate(merges):
-        tokens = merge_pair(tokens, pair, 256 + index)
-    return tokens
-
-
-def decode_text(tokens, merges):
-    strings = [bytes([byte]) for byte in range(256)]
-    for left, right in merges:
-        strings.append(strings[left] + strings[right])
-    return b"".join(strings[token] for token in tokens)
+# -     tokens = list(text)
+# +     tokens = list(text.decode("utf-8", errors="ignore").encode("ascii", errors="ignore"))
 
 
 # %% right="bpe_encode" name="the earliest merge that applies, and decoding by recursion"
@@ -182,32 +105,28 @@ def decode_text(tokens, merges):
     return b"".join(map(spell, tokens))
 
 
-# %% wrong="embeddings" name="forgets the factor sqrt(d)"
+# %% right="embeddings" name="angles in one product"
 def embed_tokens(tokens, table):
     width = table.shape[1]
     angles = torch.arange(tokens.shape[1])[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
-    return table[tokens] + torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
-
-
-# %% wrong="embeddings" name="all sines first, then all cosines"
-def embed_tokens(tokens, table):
-    width = table.shape[1]
-    angles = torch.arange(tokens.shape[1])[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
-    return math.sqrt(width) * table[tokens] + torch.cat([angles.sin(), angles.cos()], dim=1)
-
-
-# %% wrong="embeddings" name="the first position is 1"
-def embed_tokens(tokens, table):
-    width = table.shape[1]
-    angles = (torch.arange(tokens.shape[1]) + 1)[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
     return math.sqrt(width) * table[tokens] + torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
 
 
-# %% wrong="embeddings" name="the exponent is i / d"
-def embed_tokens(tokens, table):
-    width = table.shape[1]
-    angles = torch.arange(tokens.shape[1])[:, None] * 10000.0 ** (-torch.arange(width // 2) / width)
-    return math.sqrt(width) * table[tokens] + torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
+# %% wrong="embeddings" name="forgets the factor sqrt(d)" of="angles in one product"
+# -     return math.sqrt(width) * table[tokens] + torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
+# +     return table[tokens] + torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
+
+# %% wrong="embeddings" name="all sines first, then all cosines" of="angles in one product"
+# -     return math.sqrt(width) * table[tokens] + torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
+# +     return math.sqrt(width) * table[tokens] + torch.cat([angles.sin(), angles.cos()], dim=1)
+
+# %% wrong="embeddings" name="the first position is 1" of="angles in one product"
+# -     angles = torch.arange(tokens.shape[1])[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
+# +     angles = (torch.arange(tokens.shape[1]) + 1)[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
+
+# %% wrong="embeddings" name="the exponent is i / d" of="angles in one product"
+# -     angles = torch.arange(tokens.shape[1])[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
+# +     angles = torch.arange(tokens.shape[1])[:, None] * 10000.0 ** (-torch.arange(width // 2) / width)
 
 
 # %% wrong="embeddings" name="every place of the vector has its own frequency"
@@ -218,11 +137,9 @@ def embed_tokens(tokens, table):
     return math.sqrt(width) * table[tokens] + waves
 
 
-# %% wrong="embeddings" name="scales the positions too"
-def embed_tokens(tokens, table):
-    width = table.shape[1]
-    angles = torch.arange(tokens.shape[1])[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
-    return math.sqrt(width) * (table[tokens] + torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1))
+# %% wrong="embeddings" name="scales the positions too" of="angles in one product"
+# -     return math.sqrt(width) * table[tokens] + torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
+# +     return math.sqrt(width) * (table[tokens] + torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1))
 
 
 # %% wrong="embeddings" name="the position is the token's number"
@@ -245,39 +162,20 @@ def embed_tokens(tokens, table):
 
 
 # %% wrong="attention" name="forgets the scale"
-def attend(q, k, v, mask=None):
-    scores = q @ k.mT
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    weights = scores.softmax(-1)
-    return weights @ v, weights
-
+# -     scores = q @ k.mT / math.sqrt(q.shape[-1])
+# +     scores = q @ k.mT
 
 # %% wrong="attention" name="divides by d_k"
-def attend(q, k, v, mask=None):
-    scores = q @ k.mT / q.shape[-1]
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    weights = scores.softmax(-1)
-    return weights @ v, weights
-
+# -     scores = q @ k.mT / math.sqrt(q.shape[-1])
+# +     scores = q @ k.mT / q.shape[-1]
 
 # %% wrong="attention" name="softmax over the queries"
-def attend(q, k, v, mask=None):
-    scores = q @ k.mT / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    weights = scores.softmax(-2).nan_to_num()
-    return weights @ v, weights
-
+# -     weights = scores.softmax(dim=-1)
+# +     weights = scores.softmax(-2).nan_to_num()
 
 # %% wrong="attention" name="hides what may be seen"
-def attend(q, k, v, mask=None):
-    scores = q @ k.mT / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(mask, -torch.inf)
-    weights = scores.softmax(-1)
-    return weights @ v, weights
+# -         scores = scores.masked_fill(~mask, -torch.inf)
+# +         scores = scores.masked_fill(mask, -torch.inf)
 
 
 # %% wrong="attention" name="sets weights to zero after the softmax"
@@ -289,12 +187,8 @@ def attend(q, k, v, mask=None):
 
 
 # %% wrong="attention" name="adds the mask as a number"
-def attend(q, k, v, mask=None):
-    scores = q @ k.mT / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores - 10.0 * ~mask
-    weights = scores.softmax(-1)
-    return weights @ v, weights
+# -         scores = scores.masked_fill(~mask, -torch.inf)
+# +         scores = scores - 10.0 * ~mask
 
 
 # %% wrong="attention" name="exponentials that overflow"
@@ -316,6 +210,17 @@ def attend(q, k, v, mask=None):
     return torch.einsum("...ij,...jd->...id", weights, v), weights
 
 
+# %% right="multi_head" name="splits inside the call"
+def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
+    def split(t):
+        return t.unflatten(2, (heads, -1)).transpose(1, 2)
+
+    mixed = F.scaled_dot_product_attention(
+        split(F.linear(x, w_q)), split(F.linear(memory, w_k)), split(F.linear(memory, w_v)), mask
+    )
+    return F.linear(mixed.transpose(1, 2).flatten(2), w_o)
+
+
 # %% wrong="multi_head" name="cuts the sequence instead of the numbers"
 def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
     n, length, width = x.shape
@@ -329,37 +234,20 @@ def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
     return F.linear(mixed.reshape(n, length, width), w_o)
 
 
-# %% wrong="multi_head" name="every head takes each h-th number"
-def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
-    def split(t):
-        return t.unflatten(2, (-1, heads)).permute(0, 3, 1, 2)
+# %% wrong="multi_head" name="every head takes each h-th number" of="splits inside the call"
+# -         return t.unflatten(2, (heads, -1)).transpose(1, 2)
+# +         return t.unflatten(2, (-1, heads)).permute(0, 3, 1, 2)
 
-    mixed = F.scaled_dot_product_attention(
-        split(F.linear(x, w_q)), split(F.linear(memory, w_k)), split(F.linear(memory, w_v)), mask
-    )
-    return F.linear(mixed.permute(0, 2, 3, 1).flatten(2), w_o)
+# -     return F.linear(mixed.transpose(1, 2).flatten(2), w_o)
+# +     return F.linear(mixed.permute(0, 2, 3, 1).flatten(2), w_o)
 
+# %% wrong="multi_head" name="joins the heads without moving them back" of="splits inside the call"
+# -     return F.linear(mixed.transpose(1, 2).flatten(2), w_o)
+# +     return F.linear(mixed.reshape(x.shape), w_o)
 
-# %% wrong="multi_head" name="joins the heads without moving them back"
-def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
-    def split(t):
-        return t.unflatten(2, (heads, -1)).transpose(1, 2)
-
-    mixed = F.scaled_dot_product_attention(
-        split(F.linear(x, w_q)), split(F.linear(memory, w_k)), split(F.linear(memory, w_v)), mask
-    )
-    return F.linear(mixed.reshape(x.shape), w_o)
-
-
-# %% wrong="multi_head" name="forgets the last projection"
-def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
-    def split(t):
-        return t.unflatten(2, (heads, -1)).transpose(1, 2)
-
-    mixed = F.scaled_dot_product_attention(
-        split(F.linear(x, w_q)), split(F.linear(memory, w_k)), split(F.linear(memory, w_v)), mask
-    )
-    return mixed.transpose(1, 2).flatten(2)
+# %% wrong="multi_head" name="forgets the last projection" of="splits inside the call"
+# -     return F.linear(mixed.transpose(1, 2).flatten(2), w_o)
+# +     return mixed.transpose(1, 2).flatten(2)
 
 
 # %% wrong="multi_head" name="multiplies by the weights untransposed"
@@ -371,24 +259,15 @@ def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
     return mixed.transpose(1, 2).flatten(2) @ w_o
 
 
-# %% wrong="multi_head" name="asks its own tokens instead of the memory"
-def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
-    def split(t):
-        return t.unflatten(2, (heads, -1)).transpose(1, 2)
+# %% wrong="multi_head" name="asks its own tokens instead of the memory" of="splits inside the call"
+# -     mixed = F.scaled_dot_product_attention(
+# -         split(F.linear(x, w_q)), split(F.linear(memory, w_k)), split(F.linear(memory, w_v)), mask
+# -     )
+# +     mixed = F.scaled_dot_product_attention(split(F.linear(x, w_q)), split(F.linear(x, w_k)), split(F.linear(x, w_v)))
 
-    mixed = F.scaled_dot_product_attention(split(F.linear(x, w_q)), split(F.linear(x, w_k)), split(F.linear(x, w_v)))
-    return F.linear(mixed.transpose(1, 2).flatten(2), w_o)
-
-
-# %% wrong="multi_head" name="forgets the mask"
-def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
-    def split(t):
-        return t.unflatten(2, (heads, -1)).transpose(1, 2)
-
-    mixed = F.scaled_dot_product_attention(
-        split(F.linear(x, w_q)), split(F.linear(memory, w_k)), split(F.linear(memory, w_v))
-    )
-    return F.linear(mixed.transpose(1, 2).flatten(2), w_o)
+# %% wrong="multi_head" name="forgets the mask" of="splits inside the call"
+# -         split(F.linear(x, w_q)), split(F.linear(memory, w_k)), split(F.linear(memory, w_v)), mask
+# +         split(F.linear(x, w_q)), split(F.linear(memory, w_k)), split(F.linear(memory, w_v))
 
 
 # %% right="multi_head" name="one head after the other, each with its slice of the output weight"
@@ -406,6 +285,16 @@ def multi_head(x, memory, w_q, w_k, w_v, w_o, heads, mask=None):
     return total
 
 
+# %% right="ffn_gelu" name="the slope in one line"
+def gelu(x):
+    below = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+    return x * below, below + x * torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+
+
+def feed_forward(x, w_1, b_1, w_2, b_2):
+    return F.linear(gelu(F.linear(x, w_1, b_1))[0], w_2, b_2)
+
+
 # %% wrong="ffn_gelu" name="calls the library"
 def gelu(x):
     inputs = x.detach().clone().requires_grad_()
@@ -417,65 +306,30 @@ def feed_forward(x, w_1, b_1, w_2, b_2):
     return F.linear(F.gelu(F.linear(x, w_1, b_1)), w_2, b_2)
 
 
-# %% wrong="ffn_gelu" name="the tanh approximation"
-def gelu(x):
-    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
-    below = 0.5 * (1 + inner.tanh())
-    return x * below, below + x * torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+# %% wrong="ffn_gelu" name="the tanh approximation" of="the slope in one line"
+# -     below = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+# +     inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+# +     below = 0.5 * (1 + inner.tanh())
 
+# %% wrong="ffn_gelu" name="forgets to divide by sqrt(2)" of="the slope in one line"
+# -     below = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+# +     below = 0.5 * (1 + torch.erf(x))
 
-def feed_forward(x, w_1, b_1, w_2, b_2):
-    return F.linear(gelu(F.linear(x, w_1, b_1))[0], w_2, b_2)
+# %% wrong="ffn_gelu" name="takes Phi for the slope" of="the slope in one line"
+# -     return x * below, below + x * torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+# +     return x * below, below
 
+# %% wrong="ffn_gelu" name="adds the density without the factor x" of="the slope in one line"
+# -     return x * below, below + x * torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+# +     return x * below, below + torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
 
-# %% wrong="ffn_gelu" name="forgets to divide by sqrt(2)"
-def gelu(x):
-    below = 0.5 * (1 + torch.erf(x))
-    return x * below, below + x * torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+# %% wrong="ffn_gelu" name="GELU after both layers" of="the slope in one line"
+# -     return F.linear(gelu(F.linear(x, w_1, b_1))[0], w_2, b_2)
+# +     return gelu(F.linear(gelu(F.linear(x, w_1, b_1))[0], w_2, b_2))[0]
 
-
-def feed_forward(x, w_1, b_1, w_2, b_2):
-    return F.linear(gelu(F.linear(x, w_1, b_1))[0], w_2, b_2)
-
-
-# %% wrong="ffn_gelu" name="takes Phi for the slope"
-def gelu(x):
-    below = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
-    return x * below, below
-
-
-def feed_forward(x, w_1, b_1, w_2, b_2):
-    return F.linear(gelu(F.linear(x, w_1, b_1))[0], w_2, b_2)
-
-
-# %% wrong="ffn_gelu" name="adds the density without the factor x"
-def gelu(x):
-    below = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
-    return x * below, below + torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
-
-
-def feed_forward(x, w_1, b_1, w_2, b_2):
-    return F.linear(gelu(F.linear(x, w_1, b_1))[0], w_2, b_2)
-
-
-# %% wrong="ffn_gelu" name="GELU after both layers"
-def gelu(x):
-    below = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
-    return x * below, below + x * torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
-
-
-def feed_forward(x, w_1, b_1, w_2, b_2):
-    return gelu(F.linear(gelu(F.linear(x, w_1, b_1))[0], w_2, b_2))[0]
-
-
-# %% wrong="ffn_gelu" name="forgets the biases"
-def gelu(x):
-    below = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
-    return x * below, below + x * torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
-
-
-def feed_forward(x, w_1, b_1, w_2, b_2):
-    return F.linear(gelu(F.linear(x, w_1))[0], w_2)
+# %% wrong="ffn_gelu" name="forgets the biases" of="the slope in one line"
+# -     return F.linear(gelu(F.linear(x, w_1, b_1))[0], w_2, b_2)
+# +     return F.linear(gelu(F.linear(x, w_1))[0], w_2)
 
 
 # %% right="ffn_gelu" name="the normal distribution of torch"
@@ -489,41 +343,31 @@ def feed_forward(x, w_1, b_1, w_2, b_2):
     return gelu(hidden)[0] @ w_2.T + b_2
 
 
-# %% wrong="layer_norm" name="calls the library"
+# %% right="layer_norm" name="asks torch for the variance"
 def layer_norm(x, weight, bias, eps=1e-5):
-    return F.layer_norm(x, x.shape[-1:], weight, bias, eps)
+    return (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() * weight + bias
 
 
 def rms_norm(x, weight, eps=1e-6):
     return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
 
 
-# %% wrong="layer_norm" name="divides by d - 1"
-def layer_norm(x, weight, bias, eps=1e-5):
-    return (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + eps).sqrt() * weight + bias
+# %% wrong="layer_norm" name="calls the library" of="asks torch for the variance"
+# -     return (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() * weight + bias
+# +     return F.layer_norm(x, x.shape[-1:], weight, bias, eps)
 
+# %% wrong="layer_norm" name="divides by d - 1" of="asks torch for the variance"
+# -     return (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() * weight + bias
+# +     return (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + eps).sqrt() * weight + bias
 
-def rms_norm(x, weight, eps=1e-6):
-    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
+# %% wrong="layer_norm" name="adds eps to the standard deviation" of="asks torch for the variance"
+# -     return (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() * weight + bias
+# +     return (x - x.mean(-1, keepdim=True)) / (x.std(-1, correction=0, keepdim=True) + eps) * weight + bias
 
-
-# %% wrong="layer_norm" name="adds eps to the standard deviation"
-def layer_norm(x, weight, bias, eps=1e-5):
-    return (x - x.mean(-1, keepdim=True)) / (x.std(-1, correction=0, keepdim=True) + eps) * weight + bias
-
-
-def rms_norm(x, weight, eps=1e-6):
-    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
-
-
-# %% wrong="layer_norm" name="normalises over the batch, as batch normalisation does"
-def layer_norm(x, weight, bias, eps=1e-5):
-    axes = tuple(range(x.ndim - 1)) or (0,)
-    return (x - x.mean(axes, keepdim=True)) / (x.var(axes, correction=0, keepdim=True) + eps).sqrt() * weight + bias
-
-
-def rms_norm(x, weight, eps=1e-6):
-    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
+# %% wrong="layer_norm" name="normalises over the batch, as batch normalisation does" of="asks torch for the variance"
+# -     return (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() * weight + bias
+# +     axes = tuple(range(x.ndim - 1)) or (0,)
+# +     return (x - x.mean(axes, keepdim=True)) / (x.var(axes, correction=0, keepdim=True) + eps).sqrt() * weight + bias
 
 
 # %% wrong="layer_norm" name="one mean and variance for all tokens"
@@ -535,31 +379,17 @@ def rms_norm(x, weight, eps=1e-6):
     return x / (x.square().mean() + eps).sqrt() * weight
 
 
-# %% wrong="layer_norm" name="RMSNorm that subtracts the mean"
-def layer_norm(x, weight, bias, eps=1e-5):
-    return (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() * weight + bias
+# %% wrong="layer_norm" name="RMSNorm that subtracts the mean" of="asks torch for the variance"
+# -     return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
+# +     return (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() * weight
 
+# %% wrong="layer_norm" name="divides by the norm, not by the root mean square" of="asks torch for the variance"
+# -     return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
+# +     return x / (x.norm(dim=-1, keepdim=True) + eps) * weight
 
-def rms_norm(x, weight, eps=1e-6):
-    return (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() * weight
-
-
-# %% wrong="layer_norm" name="divides by the norm, not by the root mean square"
-def layer_norm(x, weight, bias, eps=1e-5):
-    return (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() * weight + bias
-
-
-def rms_norm(x, weight, eps=1e-6):
-    return x / (x.norm(dim=-1, keepdim=True) + eps) * weight
-
-
-# %% wrong="layer_norm" name="adds the bias before the weight"
-def layer_norm(x, weight, bias, eps=1e-5):
-    return ((x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() + bias) * weight
-
-
-def rms_norm(x, weight, eps=1e-6):
-    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
+# %% wrong="layer_norm" name="adds the bias before the weight" of="asks torch for the variance"
+# -     return (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() * weight + bias
+# +     return ((x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt() + bias) * weight
 
 
 # %% right="layer_norm" name="reciprocal roots and the mean of squares"
@@ -575,108 +405,49 @@ def rms_norm(x, weight, eps=1e-6):
 
 
 # %% wrong="norm_placement" name="always pre-norm"
-class Block(nn.Module):
-    def __init__(self, width, heads, hidden, pre_norm):
-        super().__init__()
-        self.pre_norm = pre_norm
-        self.attention = models.TorchAttention(width, heads)
-        self.feed = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
-        self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
-
-    def forward(self, x, mask=None):
-        y = self.norm_1(x)
-        x = x + self.attention(y, y, y, mask)
-        return x + self.feed(self.norm_2(x))
-
+# -         if self.pre_norm:
+# -             y = self.norm_1(x)
+# -             x = x + self.attention(y, y, y, mask)
+# -             return x + self.feed(self.norm_2(x))
+# -         x = self.norm_1(x + self.attention(x, x, x, mask))
+# -         return self.norm_2(x + self.feed(x))
+# +         y = self.norm_1(x)
+# +         x = x + self.attention(y, y, y, mask)
+# +         return x + self.feed(self.norm_2(x))
 
 # %% wrong="norm_placement" name="pre-norm normalises the shortcut too"
-class Block(nn.Module):
-    def __init__(self, width, heads, hidden, pre_norm):
-        super().__init__()
-        self.pre_norm = pre_norm
-        self.attention = models.TorchAttention(width, heads)
-        self.feed = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
-        self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
-
-    def forward(self, x, mask=None):
-        if self.pre_norm:
-            x = self.norm_1(x)
-            x = x + self.attention(x, x, x, mask)
-            x = self.norm_2(x)
-            return x + self.feed(x)
-        x = self.norm_1(x + self.attention(x, x, x, mask))
-        return self.norm_2(x + self.feed(x))
-
+# -             y = self.norm_1(x)
+# -             x = x + self.attention(y, y, y, mask)
+# -             return x + self.feed(self.norm_2(x))
+# +             x = self.norm_1(x)
+# +             x = x + self.attention(x, x, x, mask)
+# +             x = self.norm_2(x)
+# +             return x + self.feed(x)
 
 # %% wrong="norm_placement" name="normalises the queries alone"
-class Block(nn.Module):
-    def __init__(self, width, heads, hidden, pre_norm):
-        super().__init__()
-        self.pre_norm = pre_norm
-        self.attention = models.TorchAttention(width, heads)
-        self.feed = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
-        self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
-
-    def forward(self, x, mask=None):
-        if self.pre_norm:
-            x = x + self.attention(self.norm_1(x), x, x, mask)
-            return x + self.feed(self.norm_2(x))
-        x = self.norm_1(x + self.attention(x, x, x, mask))
-        return self.norm_2(x + self.feed(x))
-
+# -             y = self.norm_1(x)
+# -             x = x + self.attention(y, y, y, mask)
+# +             x = x + self.attention(self.norm_1(x), x, x, mask)
 
 # %% wrong="norm_placement" name="forgets the second shortcut"
-class Block(nn.Module):
-    def __init__(self, width, heads, hidden, pre_norm):
-        super().__init__()
-        self.pre_norm = pre_norm
-        self.attention = models.TorchAttention(width, heads)
-        self.feed = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
-        self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
-
-    def forward(self, x, mask=None):
-        if self.pre_norm:
-            y = self.norm_1(x)
-            x = x + self.attention(y, y, y, mask)
-            return self.feed(self.norm_2(x))
-        x = self.norm_1(x + self.attention(x, x, x, mask))
-        return self.norm_2(self.feed(x))
-
+# -             return x + self.feed(self.norm_2(x))
+# +             return self.feed(self.norm_2(x))
+#           x = self.norm_1(x + self.attention(x, x, x, mask))
+# -         return self.norm_2(x + self.feed(x))
+# +         return self.norm_2(self.feed(x))
 
 # %% wrong="norm_placement" name="forgets the mask"
-class Block(nn.Module):
-    def __init__(self, width, heads, hidden, pre_norm):
-        super().__init__()
-        self.pre_norm = pre_norm
-        self.attention = models.TorchAttention(width, heads)
-        self.feed = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
-        self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
-
-    def forward(self, x, mask=None):
-        if self.pre_norm:
-            y = self.norm_1(x)
-            x = x + self.attention(y, y, y)
-            return x + self.feed(self.norm_2(x))
-        x = self.norm_1(x + self.attention(x, x, x))
-        return self.norm_2(x + self.feed(x))
-
+# -             x = x + self.attention(y, y, y, mask)
+# +             x = x + self.attention(y, y, y)
+#               return x + self.feed(self.norm_2(x))
+# -         x = self.norm_1(x + self.attention(x, x, x, mask))
+# +         x = self.norm_1(x + self.attention(x, x, x))
 
 # %% wrong="norm_placement" name="post-norm inside the shortcut"
-class Block(nn.Module):
-    def __init__(self, width, heads, hidden, pre_norm):
-        super().__init__()
-        self.pre_norm = pre_norm
-        self.attention = models.TorchAttention(width, heads)
-        self.feed = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
-        self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
-
-    def forward(self, x, mask=None):
-        if self.pre_norm:
-            y = self.norm_1(x)
-            x = x + self.attention(y, y, y, mask)
-            return x + self.feed(self.norm_2(x))
-        x = x + self.norm_1(self.attention(x, x, x, mask))
-        return x + self.norm_2(self.feed(x))
+# -         x = self.norm_1(x + self.attention(x, x, x, mask))
+# -         return self.norm_2(x + self.feed(x))
+# +         x = x + self.norm_1(self.attention(x, x, x, mask))
+# +         return x + self.norm_2(self.feed(x))
 
 
 # %% right="norm_placement" name="one function for both parts"
@@ -697,6 +468,19 @@ class Block(nn.Module):
         return x
 
 
+# %% right="family_masks" name="goes by what is given"
+def family_masks(family, source=None, target=None):
+    masks = {}
+    if source is not None:
+        masks["source"] = source[:, None].repeat(1, source.shape[1], 1)
+    if target is not None:
+        length = target.shape[1]
+        masks["target"] = torch.ones(length, length).tril().bool() & target[:, None]
+    if len(masks) == 2:
+        masks["cross"] = source[:, None].repeat(1, target.shape[1], 1)
+    return masks
+
+
 # %% wrong="family_masks" name="True where a token is hidden"
 def family_masks(family, source=None, target=None):
     masks = {}
@@ -710,43 +494,17 @@ def family_masks(family, source=None, target=None):
     return masks
 
 
-# %% wrong="family_masks" name="the decoder sees what comes later"
-def family_masks(family, source=None, target=None):
-    masks = {}
-    if source is not None:
-        masks["source"] = source[:, None].repeat(1, source.shape[1], 1)
-    if target is not None:
-        length = target.shape[1]
-        masks["target"] = torch.ones(length, length).triu().bool() & target[:, None]
-    if len(masks) == 2:
-        masks["cross"] = source[:, None].repeat(1, target.shape[1], 1)
-    return masks
+# %% wrong="family_masks" name="the decoder sees what comes later" of="goes by what is given"
+# -         masks["target"] = torch.ones(length, length).tril().bool() & target[:, None]
+# +         masks["target"] = torch.ones(length, length).triu().bool() & target[:, None]
 
+# %% wrong="family_masks" name="a token does not see itself" of="goes by what is given"
+# -         masks["target"] = torch.ones(length, length).tril().bool() & target[:, None]
+# +         masks["target"] = torch.ones(length, length).tril(-1).bool() & target[:, None]
 
-# %% wrong="family_masks" name="a token does not see itself"
-def family_masks(family, source=None, target=None):
-    masks = {}
-    if source is not None:
-        masks["source"] = source[:, None].repeat(1, source.shape[1], 1)
-    if target is not None:
-        length = target.shape[1]
-        masks["target"] = torch.ones(length, length).tril(-1).bool() & target[:, None]
-    if len(masks) == 2:
-        masks["cross"] = source[:, None].repeat(1, target.shape[1], 1)
-    return masks
-
-
-# %% wrong="family_masks" name="forgets padding in the decoder"
-def family_masks(family, source=None, target=None):
-    masks = {}
-    if source is not None:
-        masks["source"] = source[:, None].repeat(1, source.shape[1], 1)
-    if target is not None:
-        length = target.shape[1]
-        masks["target"] = torch.ones(length, length).tril().bool().repeat(len(target), 1, 1)
-    if len(masks) == 2:
-        masks["cross"] = source[:, None].repeat(1, target.shape[1], 1)
-    return masks
+# %% wrong="family_masks" name="forgets padding in the decoder" of="goes by what is given"
+# -         masks["target"] = torch.ones(length, length).tril().bool() & target[:, None]
+# +         masks["target"] = torch.ones(length, length).tril().bool().repeat(len(target), 1, 1)
 
 
 # %% wrong="family_masks" name="padding sees nothing, but is seen"
@@ -762,31 +520,14 @@ def family_masks(family, source=None, target=None):
     return masks
 
 
-# %% wrong="family_masks" name="causal cross-attention"
-def family_masks(family, source=None, target=None):
-    masks = {}
-    if source is not None:
-        masks["source"] = source[:, None].repeat(1, source.shape[1], 1)
-    if target is not None:
-        length = target.shape[1]
-        masks["target"] = torch.ones(length, length).tril().bool() & target[:, None]
-    if len(masks) == 2:
-        masks["cross"] = torch.ones(target.shape[1], source.shape[1]).tril().bool() & source[:, None]
-    return masks
+# %% wrong="family_masks" name="causal cross-attention" of="goes by what is given"
+# -         masks["cross"] = source[:, None].repeat(1, target.shape[1], 1)
+# +         masks["cross"] = torch.ones(target.shape[1], source.shape[1]).tril().bool() & source[:, None]
 
-
-# %% wrong="family_masks" name="a causal encoder"
-def family_masks(family, source=None, target=None):
-    masks = {}
-    if source is not None:
-        length = source.shape[1]
-        masks["source"] = torch.ones(length, length).tril().bool() & source[:, None]
-    if target is not None:
-        length = target.shape[1]
-        masks["target"] = torch.ones(length, length).tril().bool() & target[:, None]
-    if len(masks) == 2:
-        masks["cross"] = source[:, None].repeat(1, target.shape[1], 1)
-    return masks
+# %% wrong="family_masks" name="a causal encoder" of="goes by what is given"
+# -         masks["source"] = source[:, None].repeat(1, source.shape[1], 1)
+# +         length = source.shape[1]
+# +         masks["source"] = torch.ones(length, length).tril().bool() & source[:, None]
 
 
 # %% right="family_masks" name="loops, pair by pair"
@@ -810,90 +551,54 @@ def family_masks(family, source=None, target=None):
     }
 
 
-# %% wrong="family_objectives" name="the decoder predicts what it reads"
-def training_pair(family, tokens, hidden=None, split=None):
-    if family == "encoder":
-        return (torch.where(hidden, 256, tokens),), torch.where(hidden, tokens, -100)
-    if family == "decoder":
-        return (tokens,), tokens
-    source, target = tokens[:, :split], tokens[:, split:]
-    start = torch.full_like(target[:, :1], 256)
-    return (source, torch.cat([start, target[:, :-1]], 1)), target
-
-
-# %% wrong="family_objectives" name="the decoder predicts the token before"
-def training_pair(family, tokens, hidden=None, split=None):
-    if family == "encoder":
-        return (torch.where(hidden, 256, tokens),), torch.where(hidden, tokens, -100)
-    if family == "decoder":
-        return (tokens[:, 1:],), tokens[:, :-1]
-    source, target = tokens[:, :split], tokens[:, split:]
-    start = torch.full_like(target[:, :1], 256)
-    return (source, torch.cat([start, target[:, :-1]], 1)), target
-
-
-# %% wrong="family_objectives" name="the encoder reads what it must fill in"
-def training_pair(family, tokens, hidden=None, split=None):
-    if family == "encoder":
-        return (tokens,), torch.where(hidden, tokens, -100)
-    if family == "decoder":
-        return (tokens[:, :-1],), tokens[:, 1:]
-    source, target = tokens[:, :split], tokens[:, split:]
-    start = torch.full_like(target[:, :1], 256)
-    return (source, torch.cat([start, target[:, :-1]], 1)), target
-
-
-# %% wrong="family_objectives" name="the encoder is asked for every token"
-def training_pair(family, tokens, hidden=None, split=None):
-    if family == "encoder":
-        return (torch.where(hidden, 256, tokens),), tokens
-    if family == "decoder":
-        return (tokens[:, :-1],), tokens[:, 1:]
-    source, target = tokens[:, :split], tokens[:, split:]
-    start = torch.full_like(target[:, :1], 256)
-    return (source, torch.cat([start, target[:, :-1]], 1)), target
-
-
-# %% wrong="family_objectives" name="the encoder is asked for what it sees"
-def training_pair(family, tokens, hidden=None, split=None):
-    if family == "encoder":
-        return (torch.where(hidden, 256, tokens),), torch.where(hidden, -100, tokens)
-    if family == "decoder":
-        return (tokens[:, :-1],), tokens[:, 1:]
-    source, target = tokens[:, :split], tokens[:, split:]
-    start = torch.full_like(target[:, :1], 256)
-    return (source, torch.cat([start, target[:, :-1]], 1)), target
-
-
-# %% wrong="family_objectives" name="the decoder with a source reads its own targets"
+# %% right="family_objectives" name="torch.where, and a start token in front"
 def training_pair(family, tokens, hidden=None, split=None):
     if family == "encoder":
         return (torch.where(hidden, 256, tokens),), torch.where(hidden, tokens, -100)
     if family == "decoder":
         return (tokens[:, :-1],), tokens[:, 1:]
-    return (tokens[:, :split], tokens[:, split:]), tokens[:, split:]
-
-
-# %% wrong="family_objectives" name="no token starts the target"
-def training_pair(family, tokens, hidden=None, split=None):
-    if family == "encoder":
-        return (torch.where(hidden, 256, tokens),), torch.where(hidden, tokens, -100)
-    if family == "decoder":
-        return (tokens[:, :-1],), tokens[:, 1:]
-    return (tokens[:, :split], tokens[:, split:-1]), tokens[:, split + 1 :]
-
-
-# %% wrong="family_objectives" name="hides the tokens in place"
-def training_pair(family, tokens, hidden=None, split=None):
-    if family == "encoder":
-        targets = torch.where(hidden, tokens, -100)
-        tokens[hidden] = 256
-        return (tokens,), targets
-    if family == "decoder":
-        return (tokens[:, :-1],), tokens[:, 1:]
     source, target = tokens[:, :split], tokens[:, split:]
     start = torch.full_like(target[:, :1], 256)
     return (source, torch.cat([start, target[:, :-1]], 1)), target
+
+
+# %% wrong="family_objectives" name="the decoder predicts what it reads" of="torch.where, and a start token in front"
+# -         return (tokens[:, :-1],), tokens[:, 1:]
+# +         return (tokens,), tokens
+
+# %% wrong="family_objectives" name="the decoder predicts the token before" of="torch.where, and a start token in front"
+# -         return (tokens[:, :-1],), tokens[:, 1:]
+# +         return (tokens[:, 1:],), tokens[:, :-1]
+
+# %% wrong="family_objectives" name="the encoder reads what it must fill in" of="torch.where, and a start token in front"
+# -         return (torch.where(hidden, 256, tokens),), torch.where(hidden, tokens, -100)
+# +         return (tokens,), torch.where(hidden, tokens, -100)
+
+# %% wrong="family_objectives" name="the encoder is asked for every token" of="torch.where, and a start token in front"
+# -         return (torch.where(hidden, 256, tokens),), torch.where(hidden, tokens, -100)
+# +         return (torch.where(hidden, 256, tokens),), tokens
+
+# %% wrong="family_objectives" name="the encoder is asked for what it sees" of="torch.where, and a start token in front"
+# -         return (torch.where(hidden, 256, tokens),), torch.where(hidden, tokens, -100)
+# +         return (torch.where(hidden, 256, tokens),), torch.where(hidden, -100, tokens)
+
+# %% wrong="family_objectives" name="the decoder with a source reads its own targets" of="torch.where, and a start token in front"
+# -     source, target = tokens[:, :split], tokens[:, split:]
+# -     start = torch.full_like(target[:, :1], 256)
+# -     return (source, torch.cat([start, target[:, :-1]], 1)), target
+# +     return (tokens[:, :split], tokens[:, split:]), tokens[:, split:]
+
+# %% wrong="family_objectives" name="no token starts the target" of="torch.where, and a start token in front"
+# -     source, target = tokens[:, :split], tokens[:, split:]
+# -     start = torch.full_like(target[:, :1], 256)
+# -     return (source, torch.cat([start, target[:, :-1]], 1)), target
+# +     return (tokens[:, :split], tokens[:, split:-1]), tokens[:, split + 1 :]
+
+# %% wrong="family_objectives" name="hides the tokens in place" of="torch.where, and a start token in front"
+# -         return (torch.where(hidden, 256, tokens),), torch.where(hidden, tokens, -100)
+# +         targets = torch.where(hidden, tokens, -100)
+# +         tokens[hidden] = 256
+# +         return (tokens,), targets
 
 
 # %% right="family_objectives" name="copies that are written into"
@@ -911,6 +616,14 @@ def training_pair(family, tokens, hidden=None, split=None):
     return (tokens[:, :first].clone(), shifted[:, first:]), tokens[:, first:].clone()
 
 
+# %% right="vit_patches" name="cuts and permutes in one line"
+def picture_tokens(images, weight, bias, class_token, positions, patch):
+    n, c, h, w = images.shape
+    cut = images.reshape(n, c, h // patch, patch, w // patch, patch).permute(0, 2, 4, 1, 3, 5)
+    tokens = F.linear(cut.reshape(n, -1, c * patch * patch), weight, bias)
+    return torch.cat([class_token.expand(n, 1, -1), tokens], 1) + positions
+
+
 # %% wrong="vit_patches" name="reshapes without exchanging axes"
 def picture_tokens(images, weight, bias, class_token, positions, patch):
     patches = images.reshape(len(images), -1, images.shape[1] * patch * patch)
@@ -918,28 +631,17 @@ def picture_tokens(images, weight, bias, class_token, positions, patch):
     return torch.cat([class_token.expand(len(images), 1, -1), tokens], 1) + positions
 
 
-# %% wrong="vit_patches" name="channels last within a patch"
-def picture_tokens(images, weight, bias, class_token, positions, patch):
-    n, c, h, w = images.shape
-    cut = images.reshape(n, c, h // patch, patch, w // patch, patch).permute(0, 2, 4, 3, 5, 1)
-    tokens = F.linear(cut.reshape(n, -1, c * patch * patch), weight, bias)
-    return torch.cat([class_token.expand(n, 1, -1), tokens], 1) + positions
+# %% wrong="vit_patches" name="channels last within a patch" of="cuts and permutes in one line"
+# -     cut = images.reshape(n, c, h // patch, patch, w // patch, patch).permute(0, 2, 4, 1, 3, 5)
+# +     cut = images.reshape(n, c, h // patch, patch, w // patch, patch).permute(0, 2, 4, 3, 5, 1)
 
+# %% wrong="vit_patches" name="patches column by column" of="cuts and permutes in one line"
+# -     cut = images.reshape(n, c, h // patch, patch, w // patch, patch).permute(0, 2, 4, 1, 3, 5)
+# +     cut = images.reshape(n, c, h // patch, patch, w // patch, patch).permute(0, 4, 2, 1, 3, 5)
 
-# %% wrong="vit_patches" name="patches column by column"
-def picture_tokens(images, weight, bias, class_token, positions, patch):
-    n, c, h, w = images.shape
-    cut = images.reshape(n, c, h // patch, patch, w // patch, patch).permute(0, 4, 2, 1, 3, 5)
-    tokens = F.linear(cut.reshape(n, -1, c * patch * patch), weight, bias)
-    return torch.cat([class_token.expand(n, 1, -1), tokens], 1) + positions
-
-
-# %% wrong="vit_patches" name="the class token stands last"
-def picture_tokens(images, weight, bias, class_token, positions, patch):
-    n, c, h, w = images.shape
-    cut = images.reshape(n, c, h // patch, patch, w // patch, patch).permute(0, 2, 4, 1, 3, 5)
-    tokens = F.linear(cut.reshape(n, -1, c * patch * patch), weight, bias)
-    return torch.cat([tokens, class_token.expand(n, 1, -1)], 1) + positions
+# %% wrong="vit_patches" name="the class token stands last" of="cuts and permutes in one line"
+# -     return torch.cat([class_token.expand(n, 1, -1), tokens], 1) + positions
+# +     return torch.cat([tokens, class_token.expand(n, 1, -1)], 1) + positions
 
 
 # %% wrong="vit_patches" name="no position for the class token"
@@ -950,12 +652,9 @@ def picture_tokens(images, weight, bias, class_token, positions, patch):
     return torch.cat([class_token.expand(n, 1, -1), tokens], 1)
 
 
-# %% wrong="vit_patches" name="forgets the bias"
-def picture_tokens(images, weight, bias, class_token, positions, patch):
-    n, c, h, w = images.shape
-    cut = images.reshape(n, c, h // patch, patch, w // patch, patch).permute(0, 2, 4, 1, 3, 5)
-    tokens = F.linear(cut.reshape(n, -1, c * patch * patch), weight)
-    return torch.cat([class_token.expand(n, 1, -1), tokens], 1) + positions
+# %% wrong="vit_patches" name="forgets the bias" of="cuts and permutes in one line"
+# -     tokens = F.linear(cut.reshape(n, -1, c * patch * patch), weight, bias)
+# +     tokens = F.linear(cut.reshape(n, -1, c * patch * patch), weight)
 
 
 # %% wrong="vit_patches" name="calls the library"
@@ -976,6 +675,20 @@ def picture_tokens(images, weight, bias, class_token, positions, patch):
     return out
 
 
+# %% right="window_attention" name="rolls and cuts in one line"
+def to_windows(x, window, shift=0):
+    n, h, w, c = x.shape
+    x = x.roll((-shift, -shift), (1, 2)).reshape(n, h // window, window, w // window, window, c)
+    return x.transpose(2, 3).reshape(n, -1, window * window, c)
+
+
+def from_windows(windowed, height, width, shift=0):
+    n, _, size, c = windowed.shape
+    m = math.isqrt(size)
+    x = windowed.reshape(n, height // m, width // m, m, m, c).transpose(2, 3).reshape(n, height, width, c)
+    return x.roll((shift, shift), (1, 2))
+
+
 # %% wrong="window_attention" name="reshapes without exchanging axes"
 def to_windows(x, window, shift=0):
     n, _, _, c = x.shape
@@ -986,56 +699,31 @@ def from_windows(windowed, height, width, shift=0):
     return windowed.reshape(len(windowed), height, width, -1).roll((shift, shift), (1, 2))
 
 
-# %% wrong="window_attention" name="rolls the other way"
-def to_windows(x, window, shift=0):
-    n, h, w, c = x.shape
-    x = x.roll((shift, shift), (1, 2)).reshape(n, h // window, window, w // window, window, c)
-    return x.transpose(2, 3).reshape(n, -1, window * window, c)
+# %% wrong="window_attention" name="rolls the other way" of="rolls and cuts in one line"
+# -     x = x.roll((-shift, -shift), (1, 2)).reshape(n, h // window, window, w // window, window, c)
+# +     x = x.roll((shift, shift), (1, 2)).reshape(n, h // window, window, w // window, window, c)
 
+# -     return x.roll((shift, shift), (1, 2))
+# +     return x.roll((-shift, -shift), (1, 2))
 
-def from_windows(windowed, height, width, shift=0):
-    n, _, size, c = windowed.shape
-    m = math.isqrt(size)
-    x = windowed.reshape(n, height // m, width // m, m, m, c).transpose(2, 3).reshape(n, height, width, c)
-    return x.roll((-shift, -shift), (1, 2))
+# %% wrong="window_attention" name="does not roll back" of="rolls and cuts in one line"
+# -     x = windowed.reshape(n, height // m, width // m, m, m, c).transpose(2, 3).reshape(n, height, width, c)
+# -     return x.roll((shift, shift), (1, 2))
+# +     return windowed.reshape(n, height // m, width // m, m, m, c).transpose(2, 3).reshape(n, height, width, c)
 
+# %% wrong="window_attention" name="joins without exchanging axes" of="rolls and cuts in one line"
+# -     n, _, size, c = windowed.shape
+# -     m = math.isqrt(size)
+# -     x = windowed.reshape(n, height // m, width // m, m, m, c).transpose(2, 3).reshape(n, height, width, c)
+# -     return x.roll((shift, shift), (1, 2))
+# +     return windowed.reshape(len(windowed), height, width, -1).roll((shift, shift), (1, 2))
 
-# %% wrong="window_attention" name="does not roll back"
-def to_windows(x, window, shift=0):
-    n, h, w, c = x.shape
-    x = x.roll((-shift, -shift), (1, 2)).reshape(n, h // window, window, w // window, window, c)
-    return x.transpose(2, 3).reshape(n, -1, window * window, c)
+# %% wrong="window_attention" name="shifts the rows only" of="rolls and cuts in one line"
+# -     x = x.roll((-shift, -shift), (1, 2)).reshape(n, h // window, window, w // window, window, c)
+# +     x = x.roll(-shift, 1).reshape(n, h // window, window, w // window, window, c)
 
-
-def from_windows(windowed, height, width, shift=0):
-    n, _, size, c = windowed.shape
-    m = math.isqrt(size)
-    return windowed.reshape(n, height // m, width // m, m, m, c).transpose(2, 3).reshape(n, height, width, c)
-
-
-# %% wrong="window_attention" name="joins without exchanging axes"
-def to_windows(x, window, shift=0):
-    n, h, w, c = x.shape
-    x = x.roll((-shift, -shift), (1, 2)).reshape(n, h // window, window, w // window, window, c)
-    return x.transpose(2, 3).reshape(n, -1, window * window, c)
-
-
-def from_windows(windowed, height, width, shift=0):
-    return windowed.reshape(len(windowed), height, width, -1).roll((shift, shift), (1, 2))
-
-
-# %% wrong="window_attention" name="shifts the rows only"
-def to_windows(x, window, shift=0):
-    n, h, w, c = x.shape
-    x = x.roll(-shift, 1).reshape(n, h // window, window, w // window, window, c)
-    return x.transpose(2, 3).reshape(n, -1, window * window, c)
-
-
-def from_windows(windowed, height, width, shift=0):
-    n, _, size, c = windowed.shape
-    m = math.isqrt(size)
-    x = windowed.reshape(n, height // m, width // m, m, m, c).transpose(2, 3).reshape(n, height, width, c)
-    return x.roll(shift, 1)
+# -     return x.roll((shift, shift), (1, 2))
+# +     return x.roll(shift, 1)
 
 
 # %% wrong="window_attention" name="spreads a window over the map"
@@ -1076,48 +764,39 @@ def from_windows(windowed, height, width, shift=0):
     return out
 
 
+# %% right="shifted_windows" name="both axes in one line"
+def shifted_window_mask(height, width, window, shift):
+    down, right = (torch.arange(size) >= size - shift for size in (height, width))
+    piece = 2 * down[:, None] + right.long()[None]
+    piece = piece.reshape(height // window, window, width // window, window).transpose(1, 2).reshape(-1, window**2)
+    return piece[:, :, None] == piece[:, None]
+
+
 # %% wrong="shifted_windows" name="no mask at all"
 def shifted_window_mask(height, width, window, shift):
     return torch.ones(height * width // window**2, window**2, window**2, dtype=torch.bool)
 
 
-# %% wrong="shifted_windows" name="looks at rows only"
-def shifted_window_mask(height, width, window, shift):
-    piece = (torch.arange(height) >= height - shift)[:, None].expand(height, width)
-    piece = piece.reshape(height // window, window, width // window, window).transpose(1, 2).reshape(-1, window**2)
-    return piece[:, :, None] == piece[:, None]
+# %% wrong="shifted_windows" name="looks at rows only" of="both axes in one line"
+# -     down, right = (torch.arange(size) >= size - shift for size in (height, width))
+# -     piece = 2 * down[:, None] + right.long()[None]
+# +     piece = (torch.arange(height) >= height - shift)[:, None].expand(height, width)
 
+# %% wrong="shifted_windows" name="two kinds of tokens instead of four" of="both axes in one line"
+# -     piece = 2 * down[:, None] + right.long()[None]
+# +     piece = down[:, None] | right[None]
 
-# %% wrong="shifted_windows" name="two kinds of tokens instead of four"
-def shifted_window_mask(height, width, window, shift):
-    down, right = (torch.arange(size) >= size - shift for size in (height, width))
-    piece = down[:, None] | right[None]
-    piece = piece.reshape(height // window, window, width // window, window).transpose(1, 2).reshape(-1, window**2)
-    return piece[:, :, None] == piece[:, None]
+# %% wrong="shifted_windows" name="the first rows and columns have come round" of="both axes in one line"
+# -     down, right = (torch.arange(size) >= size - shift for size in (height, width))
+# +     down, right = (torch.arange(size) < shift for size in (height, width))
 
+# %% wrong="shifted_windows" name="cuts at window - shift" of="both axes in one line"
+# -     down, right = (torch.arange(size) >= size - shift for size in (height, width))
+# +     down, right = (torch.arange(size) >= size - window + shift for size in (height, width))
 
-# %% wrong="shifted_windows" name="the first rows and columns have come round"
-def shifted_window_mask(height, width, window, shift):
-    down, right = (torch.arange(size) < shift for size in (height, width))
-    piece = 2 * down[:, None] + right.long()[None]
-    piece = piece.reshape(height // window, window, width // window, window).transpose(1, 2).reshape(-1, window**2)
-    return piece[:, :, None] == piece[:, None]
-
-
-# %% wrong="shifted_windows" name="cuts at window - shift"
-def shifted_window_mask(height, width, window, shift):
-    down, right = (torch.arange(size) >= size - window + shift for size in (height, width))
-    piece = 2 * down[:, None] + right.long()[None]
-    piece = piece.reshape(height // window, window, width // window, window).transpose(1, 2).reshape(-1, window**2)
-    return piece[:, :, None] == piece[:, None]
-
-
-# %% wrong="shifted_windows" name="True where a token is hidden"
-def shifted_window_mask(height, width, window, shift):
-    down, right = (torch.arange(size) >= size - shift for size in (height, width))
-    piece = 2 * down[:, None] + right.long()[None]
-    piece = piece.reshape(height // window, window, width // window, window).transpose(1, 2).reshape(-1, window**2)
-    return piece[:, :, None] != piece[:, None]
+# %% wrong="shifted_windows" name="True where a token is hidden" of="both axes in one line"
+# -     return piece[:, :, None] == piece[:, None]
+# +     return piece[:, :, None] != piece[:, None]
 
 
 # %% right="shifted_windows" name="original places that are less than a window apart"
@@ -1151,15 +830,12 @@ def linear_attention(q, k, v):
 
 
 # %% wrong="linear_attention" name="forgets the ReLU of the keys"
-def linear_attention(q, k, v):
-    q = q.relu()
-    return q @ (k.mT @ v) / (q @ k.sum(-2, keepdim=True).mT + 1e-15)
-
+# -     q, k = q.relu(), k.relu()
+# +     q = q.relu()
 
 # %% wrong="linear_attention" name="ReLU on the values too"
-def linear_attention(q, k, v):
-    q, k, v = q.relu(), k.relu(), v.relu()
-    return q @ (k.mT @ v) / (q @ k.sum(-2, keepdim=True).mT + 1e-15)
+# -     q, k = q.relu(), k.relu()
+# +     q, k, v = q.relu(), k.relu(), v.relu()
 
 
 # %% wrong="linear_attention" name="nothing added to the denominator"
@@ -1169,9 +845,8 @@ def linear_attention(q, k, v):
 
 
 # %% wrong="linear_attention" name="ReLU in place"
-def linear_attention(q, k, v):
-    q, k = q.relu_(), k.relu_()
-    return q @ (k.mT @ v) / (q @ k.sum(-2, keepdim=True).mT + 1e-15)
+# -     q, k = q.relu(), k.relu()
+# +     q, k = q.relu_(), k.relu_()
 
 
 # %% right="linear_attention" name="a column of ones carries the denominator along"

@@ -88,27 +88,20 @@ def info_nce(queries, keys, temperature):
 
 
 # %% wrong="info_nce" name="multiplies by the temperature"
-def info_nce(queries, keys, temperature):
-    logits = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T * temperature
-    return F.cross_entropy(logits, torch.arange(len(queries)))
-
+# -     logits = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
+# +     logits = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T * temperature
 
 # %% wrong="info_nce" name="adds up instead of averaging"
-def info_nce(queries, keys, temperature):
-    logits = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
-    return F.cross_entropy(logits, torch.arange(len(queries)), reduction="sum")
-
+# -     return F.cross_entropy(logits, torch.arange(len(queries), device=logits.device))
+# +     return F.cross_entropy(logits, torch.arange(len(queries)), reduction="sum")
 
 # %% wrong="info_nce" name="lets the keys choose among the queries"
-def info_nce(queries, keys, temperature):
-    logits = F.normalize(keys, dim=1)[: len(queries)] @ F.normalize(queries, dim=1).T / temperature
-    return F.cross_entropy(logits, torch.arange(len(queries)))
-
+# -     logits = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
+# +     logits = F.normalize(keys, dim=1)[: len(queries)] @ F.normalize(queries, dim=1).T / temperature
 
 # %% wrong="info_nce" name="ignores the further keys"
-def info_nce(queries, keys, temperature):
-    logits = F.normalize(queries, dim=1) @ F.normalize(keys[: len(queries)], dim=1).T / temperature
-    return F.cross_entropy(logits, torch.arange(len(queries)))
+# -     logits = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
+# +     logits = F.normalize(queries, dim=1) @ F.normalize(keys[: len(queries)], dim=1).T / temperature
 
 
 # %% wrong="info_nce" name="leaves the positive out of the denominator"
@@ -121,9 +114,8 @@ def info_nce(queries, keys, temperature):
 
 
 # %% wrong="info_nce" name="scales the columns to length 1"
-def info_nce(queries, keys, temperature):
-    logits = F.normalize(queries, dim=0) @ F.normalize(keys, dim=0).T / temperature
-    return F.cross_entropy(logits, torch.arange(len(queries)))
+# -     logits = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
+# +     logits = F.normalize(queries, dim=0) @ F.normalize(keys, dim=0).T / temperature
 
 
 # %% wrong="info_nce" name="overflows at small temperatures"
@@ -134,21 +126,16 @@ def info_nce(queries, keys, temperature):
 
 
 # %% wrong="info_nce" name="softmax before cross-entropy"
-def info_nce(queries, keys, temperature):
-    logits = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
-    return F.cross_entropy(logits.softmax(1), torch.arange(len(queries)))
-
+# -     return F.cross_entropy(logits, torch.arange(len(queries), device=logits.device))
+# +     return F.cross_entropy(logits.softmax(1), torch.arange(len(queries)))
 
 # %% wrong="info_nce" name="takes the most similar key for the positive"
-def info_nce(queries, keys, temperature):
-    logits = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
-    return (logits.logsumexp(1) - logits.amax(1)).mean()
-
+# -     return F.cross_entropy(logits, torch.arange(len(queries), device=logits.device))
+# +     return (logits.logsumexp(1) - logits.amax(1)).mean()
 
 # %% wrong="info_nce" name="cuts the gradient"
-def info_nce(queries, keys, temperature):
-    logits = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
-    return torch.tensor(F.cross_entropy(logits, torch.arange(len(queries))).item())
+# -     return F.cross_entropy(logits, torch.arange(len(queries), device=logits.device))
+# +     return torch.tensor(F.cross_entropy(logits, torch.arange(len(queries))).item())
 
 
 # %% right="info_nce" name="logsumexp minus the positive's logit"
@@ -168,19 +155,22 @@ def info_nce(queries, keys, temperature):
     return total / len(queries)
 
 
-# %% wrong="nt_xent" name="compares a view with itself"
+# %% right="nt_xent" name="the mask in one line"
 def nt_xent(first, second, temperature):
     z = F.normalize(torch.cat([first, second]), dim=1)
     n = len(first)
-    return F.cross_entropy(z @ z.T / temperature, torch.arange(2 * n).roll(n))
-
-
-# %% wrong="nt_xent" name="sets the self-similarity to 0"
-def nt_xent(first, second, temperature):
-    z = F.normalize(torch.cat([first, second]), dim=1)
-    n = len(first)
-    logits = (z @ z.T / temperature) * (1 - torch.eye(2 * n))
+    logits = (z @ z.T / temperature).masked_fill(torch.eye(2 * n, dtype=torch.bool), -torch.inf)
     return F.cross_entropy(logits, torch.arange(2 * n).roll(n))
+
+
+# %% wrong="nt_xent" name="compares a view with itself" of="the mask in one line"
+# -     logits = (z @ z.T / temperature).masked_fill(torch.eye(2 * n, dtype=torch.bool), -torch.inf)
+# -     return F.cross_entropy(logits, torch.arange(2 * n).roll(n))
+# +     return F.cross_entropy(z @ z.T / temperature, torch.arange(2 * n).roll(n))
+
+# %% wrong="nt_xent" name="sets the self-similarity to 0" of="the mask in one line"
+# -     logits = (z @ z.T / temperature).masked_fill(torch.eye(2 * n, dtype=torch.bool), -torch.inf)
+# +     logits = (z @ z.T / temperature) * (1 - torch.eye(2 * n))
 
 
 # %% wrong="nt_xent" name="two directions of InfoNCE, without negatives of the same kind"
@@ -190,12 +180,9 @@ def nt_xent(first, second, temperature):
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-# %% wrong="nt_xent" name="only the first views ask"
-def nt_xent(first, second, temperature):
-    z = F.normalize(torch.cat([first, second]), dim=1)
-    n = len(first)
-    logits = (z @ z.T / temperature).masked_fill(torch.eye(2 * n, dtype=torch.bool), -torch.inf)
-    return F.cross_entropy(logits[:n], torch.arange(n, 2 * n))
+# %% wrong="nt_xent" name="only the first views ask" of="the mask in one line"
+# -     return F.cross_entropy(logits, torch.arange(2 * n).roll(n))
+# +     return F.cross_entropy(logits[:n], torch.arange(n, 2 * n))
 
 
 # %% wrong="nt_xent" name="partner of a is its neighbour, as if views were interleaved"
@@ -206,20 +193,13 @@ def nt_xent(first, second, temperature):
     return F.cross_entropy(logits, torch.arange(m) ^ 1)
 
 
-# %% wrong="nt_xent" name="adds up and divides by N"
-def nt_xent(first, second, temperature):
-    z = F.normalize(torch.cat([first, second]), dim=1)
-    n = len(first)
-    logits = (z @ z.T / temperature).masked_fill(torch.eye(2 * n, dtype=torch.bool), -torch.inf)
-    return F.cross_entropy(logits, torch.arange(2 * n).roll(n), reduction="sum") / n
+# %% wrong="nt_xent" name="adds up and divides by N" of="the mask in one line"
+# -     return F.cross_entropy(logits, torch.arange(2 * n).roll(n))
+# +     return F.cross_entropy(logits, torch.arange(2 * n).roll(n), reduction="sum") / n
 
-
-# %% wrong="nt_xent" name="does not normalise"
-def nt_xent(first, second, temperature):
-    z = torch.cat([first, second])
-    n = len(first)
-    logits = (z @ z.T / temperature).masked_fill(torch.eye(2 * n, dtype=torch.bool), -torch.inf)
-    return F.cross_entropy(logits, torch.arange(2 * n).roll(n))
+# %% wrong="nt_xent" name="does not normalise" of="the mask in one line"
+# -     z = F.normalize(torch.cat([first, second]), dim=1)
+# +     z = torch.cat([first, second])
 
 
 # %% wrong="nt_xent" name="overflows at small temperatures"
@@ -268,46 +248,28 @@ def random_masking(noise, keep):
 
 
 # %% wrong="random_masking" name="True for kept tokens"
-def random_masking(noise, keep):
-    order = noise.argsort(dim=1)
-    restore = order.argsort(dim=1)
-    return order[:, :keep], restore, restore < keep
-
+# -     return order[:, :keep], restore, restore >= keep
+# +     return order[:, :keep], restore, restore < keep
 
 # %% wrong="random_masking" name="keeps the largest numbers"
-def random_masking(noise, keep):
-    order = noise.argsort(dim=1, descending=True)
-    restore = order.argsort(dim=1)
-    return order[:, :keep], restore, restore >= keep
-
+# -     order = noise.argsort(dim=1)
+# +     order = noise.argsort(dim=1, descending=True)
 
 # %% wrong="random_masking" name="one mask for all images"
-def random_masking(noise, keep):
-    order = noise[:1].argsort(dim=1).expand(noise.shape)
-    restore = order.argsort(dim=1)
-    return order[:, :keep], restore, restore >= keep
-
+# -     order = noise.argsort(dim=1)
+# +     order = noise[:1].argsort(dim=1).expand(noise.shape)
 
 # %% wrong="random_masking" name="keeps the tokens in the image's order"
-def random_masking(noise, keep):
-    order = noise.argsort(dim=1)
-    restore = order.argsort(dim=1)
-    return order[:, :keep].sort(dim=1).values, restore, restore >= keep
-
+# -     return order[:, :keep], restore, restore >= keep
+# +     return order[:, :keep].sort(dim=1).values, restore, restore >= keep
 
 # %% wrong="random_masking" name="hides one token too few"
-def random_masking(noise, keep):
-    order = noise.argsort(dim=1)
-    restore = order.argsort(dim=1)
-    return order[:, :keep], restore, restore > keep
-
+# -     return order[:, :keep], restore, restore >= keep
+# +     return order[:, :keep], restore, restore > keep
 
 # %% wrong="random_masking" name="hides `keep` tokens"
-def random_masking(noise, keep):
-    keep = noise.shape[1] - keep
-    order = noise.argsort(dim=1)
-    restore = order.argsort(dim=1)
-    return order[:, :keep], restore, restore >= keep
+#       """
+# +     keep = noise.shape[1] - keep
 
 
 # %% right="random_masking" name="counts smaller numbers"
@@ -327,17 +289,12 @@ def random_masking(noise, keep):
 
 
 # %% wrong="restore_tokens" name="mask tokens in front"
-def restore_tokens(encoded, mask_token, restore):
-    n, k, d = encoded.shape
-    shuffled = torch.cat([mask_token.expand(n, restore.shape[1] - k, d), encoded], 1)
-    return shuffled.gather(1, restore[:, :, None].expand(-1, -1, d))
-
+# -     shuffled = torch.cat([encoded, hidden], dim=1)
+# +     shuffled = torch.cat([hidden, encoded], dim=1)
 
 # %% wrong="restore_tokens" name="shuffles again instead of undoing it"
-def restore_tokens(encoded, mask_token, restore):
-    n, k, d = encoded.shape
-    shuffled = torch.cat([encoded, mask_token.expand(n, restore.shape[1] - k, d)], 1)
-    return torch.empty(n, restore.shape[1], d).scatter(1, restore[:, :, None].expand(-1, -1, d), shuffled)
+# -     return shuffled.gather(1, restore[:, :, None].expand(-1, -1, d))
+# +     return torch.empty(n, restore.shape[1], d).scatter(1, restore[:, :, None].expand(-1, -1, d), shuffled)
 
 
 # %% wrong="restore_tokens" name="leaves the shuffled order"
@@ -347,31 +304,20 @@ def restore_tokens(encoded, mask_token, restore):
 
 
 # %% wrong="restore_tokens" name="zeros for hidden patches"
-def restore_tokens(encoded, mask_token, restore):
-    n, k, d = encoded.shape
-    shuffled = torch.cat([encoded, torch.zeros(n, restore.shape[1] - k, d)], 1)
-    return shuffled.gather(1, restore[:, :, None].expand(-1, -1, d))
-
+# -     hidden = mask_token.expand(n, restore.shape[1] - k, d)
+# +     hidden = torch.zeros(n, restore.shape[1] - k, d)
 
 # %% wrong="restore_tokens" name="the first image's order for all"
-def restore_tokens(encoded, mask_token, restore):
-    n, k, d = encoded.shape
-    shuffled = torch.cat([encoded, mask_token.expand(n, restore.shape[1] - k, d)], 1)
-    return shuffled[:, restore[0]]
-
+# -     return shuffled.gather(1, restore[:, :, None].expand(-1, -1, d))
+# +     return shuffled[:, restore[0]]
 
 # %% wrong="restore_tokens" name="detaches the mask token"
-def restore_tokens(encoded, mask_token, restore):
-    n, k, d = encoded.shape
-    shuffled = torch.cat([encoded, mask_token.detach().expand(n, restore.shape[1] - k, d)], 1)
-    return shuffled.gather(1, restore[:, :, None].expand(-1, -1, d))
-
+# -     hidden = mask_token.expand(n, restore.shape[1] - k, d)
+# +     hidden = mask_token.detach().expand(n, restore.shape[1] - k, d)
 
 # %% wrong="restore_tokens" name="gathers the first number of each token only"
-def restore_tokens(encoded, mask_token, restore):
-    n, k, d = encoded.shape
-    shuffled = torch.cat([encoded, mask_token.expand(n, restore.shape[1] - k, d)], 1)
-    return shuffled.gather(1, restore[:, :, None]).expand(-1, -1, d)
+# -     return shuffled.gather(1, restore[:, :, None].expand(-1, -1, d))
+# +     return shuffled.gather(1, restore[:, :, None]).expand(-1, -1, d)
 
 
 # %% right="restore_tokens" name="index with rows"
@@ -388,40 +334,33 @@ def restore_tokens(encoded, mask_token, restore):
     return torch.where((restore < k)[:, :, None], seen, mask_token)
 
 
-# %% wrong="masked_loss" name="counts every patch"
+# %% right="masked_loss" name="normalises in one line"
 def masked_loss(prediction, patches, hidden, normalise=False):
     if normalise:
         patches = (patches - patches.mean(2, keepdim=True)) / (patches.var(2, keepdim=True) + 1e-6).sqrt()
-    return (prediction - patches).square().mean()
+    return (prediction - patches).square().mean(2)[hidden].mean()
 
 
-# %% wrong="masked_loss" name="counts the visible patches"
-def masked_loss(prediction, patches, hidden, normalise=False):
-    if normalise:
-        patches = (patches - patches.mean(2, keepdim=True)) / (patches.var(2, keepdim=True) + 1e-6).sqrt()
-    return (prediction - patches).square().mean(2)[~hidden].mean()
+# %% wrong="masked_loss" name="counts every patch" of="normalises in one line"
+# -     return (prediction - patches).square().mean(2)[hidden].mean()
+# +     return (prediction - patches).square().mean()
 
+# %% wrong="masked_loss" name="counts the visible patches" of="normalises in one line"
+# -     return (prediction - patches).square().mean(2)[hidden].mean()
+# +     return (prediction - patches).square().mean(2)[~hidden].mean()
 
-# %% wrong="masked_loss" name="divides by all patches"
-def masked_loss(prediction, patches, hidden, normalise=False):
-    if normalise:
-        patches = (patches - patches.mean(2, keepdim=True)) / (patches.var(2, keepdim=True) + 1e-6).sqrt()
-    return ((prediction - patches).square().mean(2) * hidden).mean()
+# %% wrong="masked_loss" name="divides by all patches" of="normalises in one line"
+# -     return (prediction - patches).square().mean(2)[hidden].mean()
+# +     return ((prediction - patches).square().mean(2) * hidden).mean()
 
+# %% wrong="masked_loss" name="adds up over a patch" of="normalises in one line"
+# -     return (prediction - patches).square().mean(2)[hidden].mean()
+# +     return (prediction - patches).square().sum(2)[hidden].mean()
 
-# %% wrong="masked_loss" name="adds up over a patch"
-def masked_loss(prediction, patches, hidden, normalise=False):
-    if normalise:
-        patches = (patches - patches.mean(2, keepdim=True)) / (patches.var(2, keepdim=True) + 1e-6).sqrt()
-    return (prediction - patches).square().sum(2)[hidden].mean()
-
-
-# %% wrong="masked_loss" name="averages per image first"
-def masked_loss(prediction, patches, hidden, normalise=False):
-    if normalise:
-        patches = (patches - patches.mean(2, keepdim=True)) / (patches.var(2, keepdim=True) + 1e-6).sqrt()
-    error = (prediction - patches).square().mean(2) * hidden
-    return (error.sum(1) / hidden.sum(1)).mean()
+# %% wrong="masked_loss" name="averages per image first" of="normalises in one line"
+# -     return (prediction - patches).square().mean(2)[hidden].mean()
+# +     error = (prediction - patches).square().mean(2) * hidden
+# +     return (error.sum(1) / hidden.sum(1)).mean()
 
 
 # %% wrong="masked_loss" name="ignores normalise"
@@ -429,20 +368,15 @@ def masked_loss(prediction, patches, hidden, normalise=False):
     return (prediction - patches).square().mean(2)[hidden].mean()
 
 
-# %% wrong="masked_loss" name="normalises over the whole image"
-def masked_loss(prediction, patches, hidden, normalise=False):
-    if normalise:
-        centred = patches - patches.mean((1, 2), keepdim=True)
-        patches = centred / (patches.var((1, 2), keepdim=True) + 1e-6).sqrt()
-    return (prediction - patches).square().mean(2)[hidden].mean()
+# %% wrong="masked_loss" name="normalises over the whole image" of="normalises in one line"
+# -         patches = (patches - patches.mean(2, keepdim=True)) / (patches.var(2, keepdim=True) + 1e-6).sqrt()
+# +         centred = patches - patches.mean((1, 2), keepdim=True)
+# +         patches = centred / (patches.var((1, 2), keepdim=True) + 1e-6).sqrt()
 
-
-# %% wrong="masked_loss" name="divides by P in the variance"
-def masked_loss(prediction, patches, hidden, normalise=False):
-    if normalise:
-        variance = patches.var(2, keepdim=True, correction=0)
-        patches = (patches - patches.mean(2, keepdim=True)) / (variance + 1e-6).sqrt()
-    return (prediction - patches).square().mean(2)[hidden].mean()
+# %% wrong="masked_loss" name="divides by P in the variance" of="normalises in one line"
+# -         patches = (patches - patches.mean(2, keepdim=True)) / (patches.var(2, keepdim=True) + 1e-6).sqrt()
+# +         variance = patches.var(2, keepdim=True, correction=0)
+# +         patches = (patches - patches.mean(2, keepdim=True)) / (variance + 1e-6).sqrt()
 
 
 # %% wrong="masked_loss" name="normalises the prediction too"
@@ -455,18 +389,13 @@ def masked_loss(prediction, patches, hidden, normalise=False):
     return (prediction - patches).square().mean(2)[hidden].mean()
 
 
-# %% wrong="masked_loss" name="divides by zero for a flat patch"
-def masked_loss(prediction, patches, hidden, normalise=False):
-    if normalise:
-        patches = (patches - patches.mean(2, keepdim=True)) / patches.std(2, keepdim=True)
-    return (prediction - patches).square().mean(2)[hidden].mean()
+# %% wrong="masked_loss" name="divides by zero for a flat patch" of="normalises in one line"
+# -         patches = (patches - patches.mean(2, keepdim=True)) / (patches.var(2, keepdim=True) + 1e-6).sqrt()
+# +         patches = (patches - patches.mean(2, keepdim=True)) / patches.std(2, keepdim=True)
 
-
-# %% wrong="masked_loss" name="absolute error"
-def masked_loss(prediction, patches, hidden, normalise=False):
-    if normalise:
-        patches = (patches - patches.mean(2, keepdim=True)) / (patches.var(2, keepdim=True) + 1e-6).sqrt()
-    return (prediction - patches).abs().mean(2)[hidden].mean()
+# %% wrong="masked_loss" name="absolute error" of="normalises in one line"
+# -     return (prediction - patches).square().mean(2)[hidden].mean()
+# +     return (prediction - patches).abs().mean(2)[hidden].mean()
 
 
 # %% right="masked_loss" name="takes the hidden patches first"

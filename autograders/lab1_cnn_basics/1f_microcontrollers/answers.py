@@ -7,26 +7,14 @@ def bytes_alive(sizes, reads):
 
 
 # %% wrong="tensor_lifetimes" name="frees a tensor after its first reader"
-def bytes_alive(sizes, reads):
-    steps = len(reads)
-    alive = [0] * steps
-    for tensor, size in enumerate(sizes):
-        first = max(tensor - 1, 0)
-        last = min((step for step in range(steps) if tensor in reads[step]), default=first)
-        for step in range(first, last + 1):
-            alive[step] += size
-    return alive
-
+# -         last = max((step for step in range(steps) if tensor in reads[step]), default=first)
+# +         last = min((step for step in range(steps) if tensor in reads[step]), default=first)
 
 # %% wrong="tensor_lifetimes" name="the output counts only once it is made"
-def bytes_alive(sizes, reads):
-    steps = len(reads)
-    alive = [0] * steps
-    for tensor, size in enumerate(sizes):
-        last = max((step for step in range(steps) if tensor in reads[step]), default=tensor - 1)
-        for step in range(tensor, last + 1):
-            alive[step] += size
-    return alive
+# -         last = max((step for step in range(steps) if tensor in reads[step]), default=first)
+# -         for step in range(first, last + 1):
+# +         last = max((step for step in range(steps) if tensor in reads[step]), default=tensor - 1)
+# +         for step in range(tensor, last + 1):
 
 
 # %% wrong="tensor_lifetimes" name="never frees anything"
@@ -46,14 +34,8 @@ def bytes_alive(sizes, reads):
 
 
 # %% wrong="tensor_lifetimes" name="keeps a tensor that nobody reads"
-def bytes_alive(sizes, reads):
-    steps = len(reads)
-    alive = [0] * steps
-    for tensor, size in enumerate(sizes):
-        last = max((step for step in range(steps) if tensor in reads[step]), default=steps - 1)
-        for step in range(max(tensor - 1, 0), last + 1):
-            alive[step] += size
-    return alive
+# -         last = max((step for step in range(steps) if tensor in reads[step]), default=first)
+# +         last = max((step for step in range(steps) if tensor in reads[step]), default=steps - 1)
 
 
 # %% wrong="tensor_lifetimes" name="returns the peak alone"
@@ -87,6 +69,22 @@ def bytes_alive(sizes, reads):
         if left[step + 1] == 0:
             used -= sizes[step + 1]
     return alive
+
+
+# %% right="buffer_placement" name="indices i and j"
+def place_buffers(sizes, first, last):
+    offsets = {}
+    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        taken = sorted(
+            (offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] <= last[i] and first[i] <= last[j]
+        )
+        offset = 0
+        for start, stop in taken:
+            if offset + sizes[i] <= start:
+                break
+            offset = max(offset, stop)
+        offsets[i] = offset
+    return [offsets[i] for i in range(len(sizes))]
 
 
 # %% wrong="buffer_placement" name="places in the given order"
@@ -129,20 +127,9 @@ def place_buffers(sizes, first, last):
     return [offsets[i] for i in range(len(sizes))]
 
 
-# %% wrong="buffer_placement" name="lets a buffer reuse memory at the step of its last use"
-def place_buffers(sizes, first, last):
-    offsets = {}
-    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        taken = sorted(
-            (offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] < last[i] and first[i] < last[j]
-        )
-        offset = 0
-        for start, stop in taken:
-            if offset + sizes[i] <= start:
-                break
-            offset = max(offset, stop)
-        offsets[i] = offset
-    return [offsets[i] for i in range(len(sizes))]
+# %% wrong="buffer_placement" name="lets a buffer reuse memory at the step of its last use" of="indices i and j"
+# -             (offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] <= last[i] and first[i] <= last[j]
+# +             (offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] < last[i] and first[i] < last[j]
 
 
 # %% wrong="buffer_placement" name="shares no memory at all"
@@ -154,52 +141,17 @@ def place_buffers(sizes, first, last):
     return [offsets[i] for i in range(len(sizes))]
 
 
-# %% wrong="buffer_placement" name="goes back below a neighbour that ends lower"
-def place_buffers(sizes, first, last):
-    offsets = {}
-    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        taken = sorted(
-            (offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] <= last[i] and first[i] <= last[j]
-        )
-        offset = 0
-        for start, stop in taken:
-            if offset + sizes[i] <= start:
-                break
-            offset = stop
-        offsets[i] = offset
-    return [offsets[i] for i in range(len(sizes))]
+# %% wrong="buffer_placement" name="goes back below a neighbour that ends lower" of="indices i and j"
+# -             offset = max(offset, stop)
+# +             offset = stop
 
+# %% wrong="buffer_placement" name="does not use a gap that fits exactly" of="indices i and j"
+# -             if offset + sizes[i] <= start:
+# +             if offset + sizes[i] < start:
 
-# %% wrong="buffer_placement" name="does not use a gap that fits exactly"
-def place_buffers(sizes, first, last):
-    offsets = {}
-    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        taken = sorted(
-            (offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] <= last[i] and first[i] <= last[j]
-        )
-        offset = 0
-        for start, stop in taken:
-            if offset + sizes[i] < start:
-                break
-            offset = max(offset, stop)
-        offsets[i] = offset
-    return [offsets[i] for i in range(len(sizes))]
-
-
-# %% wrong="buffer_placement" name="the last of equal buffers first"
-def place_buffers(sizes, first, last):
-    offsets = {}
-    for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i], -i)):
-        taken = sorted(
-            (offsets[j], offsets[j] + sizes[j]) for j in offsets if first[j] <= last[i] and first[i] <= last[j]
-        )
-        offset = 0
-        for start, stop in taken:
-            if offset + sizes[i] <= start:
-                break
-            offset = max(offset, stop)
-        offsets[i] = offset
-    return [offsets[i] for i in range(len(sizes))]
+# %% wrong="buffer_placement" name="the last of equal buffers first" of="indices i and j"
+# -     for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+# +     for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i], -i)):
 
 
 # %% right="buffer_placement" name="tries zero and every neighbour's end"
@@ -226,6 +178,13 @@ def place_buffers(sizes, first, last):
         used[first[i] : last[i] + 1, offset : offset + sizes[i]] = True
         offsets[i] = offset
     return offsets
+
+
+# %% right="in_place_depthwise" name="the convolution pads, channel by channel"
+def depthwise_in_place(x, weight):
+    for c in range(len(x)):
+        x[c] = F.conv2d(x[c][None, None], weight[c][None, None], padding=weight.shape[1] // 2)[0, 0]
+    return x
 
 
 # %% wrong="in_place_depthwise" name="reads pixels that are already overwritten"
@@ -264,33 +223,21 @@ def depthwise_in_place(x, weight):
     return F.conv2d(x[None], weight[:, None], padding=weight.shape[1] // 2, groups=len(x))[0]
 
 
-# %% wrong="in_place_depthwise" name="works on a copy of x"
-def depthwise_in_place(x, weight):
-    x = x.clone()
-    for c in range(len(x)):
-        x[c] = F.conv2d(x[c][None, None], weight[c][None, None], padding=weight.shape[1] // 2)[0, 0]
-    return x
+# %% wrong="in_place_depthwise" name="works on a copy of x" of="the convolution pads, channel by channel"
+#   def depthwise_in_place(x, weight):
+# +     x = x.clone()
 
+# %% wrong="in_place_depthwise" name="uses the first filter for all channels" of="the convolution pads, channel by channel"
+# -         x[c] = F.conv2d(x[c][None, None], weight[c][None, None], padding=weight.shape[1] // 2)[0, 0]
+# +         x[c] = F.conv2d(x[c][None, None], weight[0][None, None], padding=weight.shape[1] // 2)[0, 0]
 
-# %% wrong="in_place_depthwise" name="uses the first filter for all channels"
-def depthwise_in_place(x, weight):
-    for c in range(len(x)):
-        x[c] = F.conv2d(x[c][None, None], weight[0][None, None], padding=weight.shape[1] // 2)[0, 0]
-    return x
+# %% wrong="in_place_depthwise" name="always pads by one" of="the convolution pads, channel by channel"
+# -         x[c] = F.conv2d(x[c][None, None], weight[c][None, None], padding=weight.shape[1] // 2)[0, 0]
+# +         y = F.conv2d(x[c][None, None], weight[c][None, None], padding=1)[0, 0]
+# +         x[c, : y.shape[0], : y.shape[1]] = y[: x.shape[1], : x.shape[2]]
 
-
-# %% wrong="in_place_depthwise" name="always pads by one"
-def depthwise_in_place(x, weight):
-    for c in range(len(x)):
-        y = F.conv2d(x[c][None, None], weight[c][None, None], padding=1)[0, 0]
-        x[c, : y.shape[0], : y.shape[1]] = y[: x.shape[1], : x.shape[2]]
-    return x
-
-
-# %% wrong="in_place_depthwise" name="returns nothing"
-def depthwise_in_place(x, weight):
-    for c in range(len(x)):
-        x[c] = F.conv2d(x[c][None, None], weight[c][None, None], padding=weight.shape[1] // 2)[0, 0]
+# %% wrong="in_place_depthwise" name="returns nothing" of="the convolution pads, channel by channel"
+# -     return x
 
 
 # %% right="in_place_depthwise" name="adds shifted copies of one padded channel"
@@ -336,15 +283,8 @@ def patch_ranges(layers, size, start, stop):
 
 
 # %% wrong="patch_ranges" name="takes stop for the last row"
-def patch_ranges(layers, size, start, stop):
-    sizes = [size]
-    for kernel, stride, padding in layers:
-        sizes.append((sizes[-1] + 2 * padding - kernel) // stride + 1)
-    ranges = [(start, stop)]
-    for (kernel, stride, padding), rows in zip(reversed(layers), reversed(sizes[:-1])):
-        start, stop = max(0, start * stride - padding), min(rows, stop * stride - padding + kernel)
-        ranges.append((start, stop))
-    return ranges[::-1]
+# -         start, stop = max(0, start * stride - padding), min(rows, (stop - 1) * stride - padding + kernel)
+# +         start, stop = max(0, start * stride - padding), min(rows, stop * stride - padding + kernel)
 
 
 # %% wrong="patch_ranges" name="no halo: only the stride"
@@ -357,39 +297,16 @@ def patch_ranges(layers, size, start, stop):
 
 
 # %% wrong="patch_ranges" name="forgets the padding"
-def patch_ranges(layers, size, start, stop):
-    sizes = [size]
-    for kernel, stride, padding in layers:
-        sizes.append((sizes[-1] + 2 * padding - kernel) // stride + 1)
-    ranges = [(start, stop)]
-    for (kernel, stride, _), rows in zip(reversed(layers), reversed(sizes[:-1])):
-        start, stop = start * stride, min(rows, (stop - 1) * stride + kernel)
-        ranges.append((start, stop))
-    return ranges[::-1]
-
+# -         start, stop = max(0, start * stride - padding), min(rows, (stop - 1) * stride - padding + kernel)
+# +         start, stop = start * stride, min(rows, (stop - 1) * stride + kernel)
 
 # %% wrong="patch_ranges" name="from the output to the input"
-def patch_ranges(layers, size, start, stop):
-    sizes = [size]
-    for kernel, stride, padding in layers:
-        sizes.append((sizes[-1] + 2 * padding - kernel) // stride + 1)
-    ranges = [(start, stop)]
-    for (kernel, stride, padding), rows in zip(reversed(layers), reversed(sizes[:-1])):
-        start, stop = max(0, start * stride - padding), min(rows, (stop - 1) * stride - padding + kernel)
-        ranges.append((start, stop))
-    return ranges
-
+# -     return ranges[::-1]
+# +     return ranges
 
 # %% wrong="patch_ranges" name="goes through the layers forwards"
-def patch_ranges(layers, size, start, stop):
-    sizes = [size]
-    for kernel, stride, padding in layers:
-        sizes.append((sizes[-1] + 2 * padding - kernel) // stride + 1)
-    ranges = [(start, stop)]
-    for (kernel, stride, padding), rows in zip(layers, reversed(sizes[:-1])):
-        start, stop = max(0, start * stride - padding), min(rows, (stop - 1) * stride - padding + kernel)
-        ranges.append((start, stop))
-    return ranges[::-1]
+# -     for (kernel, stride, padding), rows in zip(reversed(layers), reversed(sizes[:-1]), strict=True):
+# +     for (kernel, stride, padding), rows in zip(layers, reversed(sizes[:-1]), strict=True):
 
 
 # %% right="patch_ranges" name="marks which rows are read"
@@ -416,6 +333,25 @@ def patch_ranges(layers, size, start, stop):
         edges = np.array([found[i + 1][0], found[i + 1][1] - 1]) * stride - padding + np.array([0, kernel])
         found[i] = tuple(int(edge) for edge in np.clip(edges, 0, sizes[i]))
     return found
+
+
+# %% right="patch_inference" name="zeros collected side by side"
+def infer_by_patches(image, layers, rows, columns):
+    lines = []
+    for row in rows:
+        line = []
+        for column in columns:
+            tile = image[:, slice(*row[0]), slice(*column[0])]
+            for n, (weight, bias, stride, padding) in enumerate(layers):
+                k = weight.shape[2]
+                pad = []
+                for span in (column, row):
+                    pad += [span[n][0] - span[n + 1][0] * stride + padding]
+                    pad += [(span[n + 1][1] - 1) * stride - padding + k - span[n][1]]
+                tile = F.relu(F.conv2d(F.pad(tile, pad), weight, bias, stride))
+            line.append(tile)
+        lines.append(torch.cat(line, 2))
+    return torch.cat(lines, 1)
 
 
 # %% wrong="patch_inference" name="pads every patch on all sides"
@@ -467,84 +403,28 @@ def infer_by_patches(image, layers, rows, columns):
     return image
 
 
-# %% wrong="patch_inference" name="forgets the ReLU"
-def infer_by_patches(image, layers, rows, columns):
-    lines = []
-    for row in rows:
-        line = []
-        for column in columns:
-            tile = image[:, slice(*row[0]), slice(*column[0])]
-            for n, (weight, bias, stride, padding) in enumerate(layers):
-                k = weight.shape[2]
-                pad = []
-                for span in (column, row):
-                    pad += [span[n][0] - span[n + 1][0] * stride + padding]
-                    pad += [(span[n + 1][1] - 1) * stride - padding + k - span[n][1]]
-                tile = F.conv2d(F.pad(tile, pad), weight, bias, stride)
-            line.append(tile)
-        lines.append(torch.cat(line, 2))
-    return torch.cat(lines, 1)
+# %% wrong="patch_inference" name="forgets the ReLU" of="zeros collected side by side"
+# -                 tile = F.relu(F.conv2d(F.pad(tile, pad), weight, bias, stride))
+# +                 tile = F.conv2d(F.pad(tile, pad), weight, bias, stride)
 
+# %% wrong="patch_inference" name="forgets the bias" of="zeros collected side by side"
+# -                 tile = F.relu(F.conv2d(F.pad(tile, pad), weight, bias, stride))
+# +                 tile = F.relu(F.conv2d(F.pad(tile, pad), weight, None, stride))
 
-# %% wrong="patch_inference" name="forgets the bias"
-def infer_by_patches(image, layers, rows, columns):
-    lines = []
-    for row in rows:
-        line = []
-        for column in columns:
-            tile = image[:, slice(*row[0]), slice(*column[0])]
-            for n, (weight, bias, stride, padding) in enumerate(layers):
-                k = weight.shape[2]
-                pad = []
-                for span in (column, row):
-                    pad += [span[n][0] - span[n + 1][0] * stride + padding]
-                    pad += [(span[n + 1][1] - 1) * stride - padding + k - span[n][1]]
-                tile = F.relu(F.conv2d(F.pad(tile, pad), weight, None, stride))
-            line.append(tile)
-        lines.append(torch.cat(line, 2))
-    return torch.cat(lines, 1)
+# %% wrong="patch_inference" name="exchanges rows and columns" of="zeros collected side by side"
+# -     for row in rows:
+# +     for row in columns:
+#           line = []
+# -         for column in columns:
+# +         for column in rows:
 
-
-# %% wrong="patch_inference" name="exchanges rows and columns"
-def infer_by_patches(image, layers, rows, columns):
-    lines = []
-    for row in columns:
-        line = []
-        for column in rows:
-            tile = image[:, slice(*row[0]), slice(*column[0])]
-            for n, (weight, bias, stride, padding) in enumerate(layers):
-                k = weight.shape[2]
-                pad = []
-                for span in (column, row):
-                    pad += [span[n][0] - span[n + 1][0] * stride + padding]
-                    pad += [(span[n + 1][1] - 1) * stride - padding + k - span[n][1]]
-                tile = F.relu(F.conv2d(F.pad(tile, pad), weight, bias, stride))
-            line.append(tile)
-        lines.append(torch.cat(line, 2))
-    return torch.cat(lines, 1)
-
-
-# %% wrong="patch_inference" name="puts zeros around the patches of the first layer only"
-def infer_by_patches(image, layers, rows, columns):
-    lines = []
-    for row in rows:
-        line = []
-        for column in columns:
-            tile = image[:, slice(*row[0]), slice(*column[0])]
-            for n, (weight, bias, stride, padding) in enumerate(layers):
-                k = weight.shape[2]
-                pad = []
-                for span in (column, row):
-                    pad += [span[n][0] - span[n + 1][0] * stride + padding]
-                    pad += [(span[n + 1][1] - 1) * stride - padding + k - span[n][1]]
-                if n:
-                    tile = F.pad(tile[None], pad, mode="replicate")[0]
-                else:
-                    tile = F.pad(tile, pad)
-                tile = F.relu(F.conv2d(tile, weight, bias, stride))
-            line.append(tile)
-        lines.append(torch.cat(line, 2))
-    return torch.cat(lines, 1)
+# %% wrong="patch_inference" name="puts zeros around the patches of the first layer only" of="zeros collected side by side"
+# -                 tile = F.relu(F.conv2d(F.pad(tile, pad), weight, bias, stride))
+# +                 if n:
+# +                     tile = F.pad(tile[None], pad, mode="replicate")[0]
+# +                 else:
+# +                     tile = F.pad(tile, pad)
+# +                 tile = F.relu(F.conv2d(tile, weight, bias, stride))
 
 
 # %% right="patch_inference" name="writes patches into the output, zeros into a larger tile"
@@ -605,20 +485,8 @@ def redistribute(layers, side, limit):
 
 
 # %% wrong="redistribute" name="shrinks layers with a stride too"
-def redistribute(layers, side, limit):
-    kernels = [kernel for kernel, _ in layers]
-    while True:
-        patch, gains, step = side, [], 1
-        for kernel, (_, stride) in zip(reversed(kernels), reversed(layers)):
-            patch = (patch - 1) * stride + kernel
-        if patch <= limit:
-            return kernels, patch
-        for kernel, (_, stride) in zip(kernels, layers):
-            gains.append((kernel - 1) * step)
-            step *= stride
-        if max(gains, default=0) == 0:
-            raise ValueError("nothing left")
-        kernels[gains.index(max(gains))] = 1
+# -             gains.append((kernel - 1) * step if stride == 1 else 0)
+# +             gains.append((kernel - 1) * step)
 
 
 # %% wrong="redistribute" name="the largest kernel first, whatever its step"
@@ -637,20 +505,8 @@ def redistribute(layers, side, limit):
 
 
 # %% wrong="redistribute" name="goes below the limit"
-def redistribute(layers, side, limit):
-    kernels = [kernel for kernel, _ in layers]
-    while True:
-        patch, gains, step = side, [], 1
-        for kernel, (_, stride) in zip(reversed(kernels), reversed(layers)):
-            patch = (patch - 1) * stride + kernel
-        if patch < limit:
-            return kernels, patch
-        for kernel, (_, stride) in zip(kernels, layers):
-            gains.append((kernel - 1) * step if stride == 1 else 0)
-            step *= stride
-        if max(gains, default=0) == 0:
-            raise ValueError("nothing left")
-        kernels[gains.index(max(gains))] = 1
+# -         if patch <= limit:
+# +         if patch < limit:
 
 
 # %% wrong="redistribute" name="shrinks every layer at once"
@@ -685,38 +541,16 @@ def redistribute(layers, side, limit):
 
 
 # %% wrong="redistribute" name="multiplies the side by the stride"
-def redistribute(layers, side, limit):
-    kernels = [kernel for kernel, _ in layers]
-    while True:
-        patch, gains, step = side, [], 1
-        for kernel, (_, stride) in zip(reversed(kernels), reversed(layers)):
-            patch = patch * stride + kernel - 1
-        if patch <= limit:
-            return kernels, patch
-        for kernel, (_, stride) in zip(kernels, layers):
-            gains.append((kernel - 1) * step if stride == 1 else 0)
-            step *= stride
-        if max(gains, default=0) == 0:
-            raise ValueError("nothing left")
-        kernels[gains.index(max(gains))] = 1
-
+# -             patch = (patch - 1) * stride + kernel
+# +             patch = patch * stride + kernel - 1
 
 # %% wrong="redistribute" name="the last of equal layers first"
-def redistribute(layers, side, limit):
-    kernels = [kernel for kernel, _ in layers]
-    while True:
-        patch, gains, step = side, [], 1
-        for kernel, (_, stride) in zip(reversed(kernels), reversed(layers)):
-            patch = (patch - 1) * stride + kernel
-        if patch <= limit:
-            return kernels, patch
-        for kernel, (_, stride) in zip(kernels, layers):
-            gains.append((kernel - 1) * step if stride == 1 else 0)
-            step *= stride
-        best = max(gains, default=0)
-        if best == 0:
-            raise ValueError("nothing left")
-        kernels[max(i for i, gain in enumerate(gains) if gain == best)] = 1
+# -         if max(gains, default=0) == 0:
+# +         best = max(gains, default=0)
+# +         if best == 0:
+#               raise ValueError(f"a patch of {patch} pixels cannot be made smaller; the limit is {limit}")
+# -         kernels[gains.index(max(gains))] = 1
+# +         kernels[max(i for i, gain in enumerate(gains) if gain == best)] = 1
 
 
 # %% right="redistribute" name="tries every layer and measures"

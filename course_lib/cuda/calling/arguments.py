@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from course_lib.cuda.calling.arrays import Array, as_array
+from course_lib.cuda.calling.errors import ArgumentError
 from course_lib.cuda.reading.c_types import CType
 from course_lib.cuda.reading.signature import Parameter, Signature
 
-__all__ = ["ArgumentError", "Binder", "Bound", "bind"]
+__all__ = ["Binder", "Bound"]
 
 # element type: the arrays whose memory it describes. Integers of one size pass for each other: torch has few unsigned
 BYTE = frozenset({"int8", "uint8", "bool", "float8_e4m3fn", "float8_e5m2"})
@@ -39,13 +40,6 @@ WIDE_INTEGERS = frozenset(
 LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
-class ArgumentError(TypeError):
-    """The arguments do not fit the kernel: the message says what arrived and what the signature says."""
-
-    def _render_traceback_(self) -> list[str]:
-        return str(self).splitlines()
-
-
 @dataclass(slots=True)
 class Bound:
     """One argument, ready to pass.
@@ -63,11 +57,6 @@ class Bound:
     def data(self) -> bytes:
         """The bytes that the kernel receives."""
         return struct.pack("=" + self.format, self.value)
-
-
-def bind(signature: Signature, args: Sequence[Any]) -> list[Bound]:
-    """Match arguments with parameters. Raises ArgumentError."""
-    return Binder(signature)(args)
 
 
 class Binder:

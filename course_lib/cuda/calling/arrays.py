@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from course_lib.cuda.calling.errors import ArgumentError
+
 __all__ = ["Array", "as_array"]
 
 
@@ -63,19 +65,19 @@ def as_array(value: Any) -> Array | None:
 
 def _from_numpy_like(value: Any, library: str, address: int, gpu: int | None) -> Array:
     if any(step < 0 and size > 1 for size, step in zip(value.shape, value.strides, strict=True)):
-        raise TypeError(f"a {library} array with a negative stride has no first address to pass; copy it first")
+        raise ArgumentError(f"a {library} array with a negative stride has no first address to pass; copy it first")
     return Array(value, library, _numpy_name(value.dtype), value.itemsize, gpu, address)
 
 
 def _from_torch(value: Any, torch: Any) -> Array:
     if value.layout is not torch.strided:
-        raise TypeError(f"kernels take dense tensors; pass the parts of a {value.layout} tensor one by one")
+        raise ArgumentError(f"kernels take dense tensors; pass the parts of a {value.layout} tensor one by one")
     if value.is_cuda:
         gpu = value.get_device()
     elif value.is_cpu:
         gpu = None
     else:
-        raise TypeError(f"kernels take tensors on the CPU or an NVIDIA GPU, not on {value.device}")
+        raise ArgumentError(f"kernels take tensors on the CPU or an NVIDIA GPU, not on {value.device}")
     name, itemsize = _torch_name(value.dtype)
     return Array(value, "torch", name, itemsize, gpu, value.data_ptr())
 

@@ -8,19 +8,22 @@ import functools
 import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-from course_lib.cuda.calling.arguments import ArgumentError, Bound
+from course_lib.cuda.calling.arguments import Bound
+from course_lib.cuda.calling.errors import ArgumentError
+from course_lib.errors import CourseError
 
-__all__ = ["BACKENDS", "Setting", "choose", "current", "preferred", "use"]
+__all__ = ["Backend", "Setting", "check_backend", "choose", "current", "preferred", "use"]
 
-BACKENDS = ("cuda", "host")
+Backend = Literal["cuda", "host"]
 
 
 @dataclass(frozen=True)
 class Setting:
     """What `use` has set: the backend (None: the arguments decide) and how the host runs kernels."""
 
-    backend: str | None = None
+    backend: Backend | None = None
     isolated: bool = False
     time_limit: float = 30.0
 
@@ -30,7 +33,7 @@ _setting: contextvars.ContextVar[Setting] = contextvars.ContextVar("cuda_setting
 
 
 @contextlib.contextmanager
-def use(backend: str | None, *, isolated: bool = False, time_limit: float = 30.0) -> Iterator[None]:
+def use(backend: Backend | None, *, isolated: bool = False, time_limit: float = 30.0) -> Iterator[None]:
     """Run the kernels called in this block on one backend, wherever their arrays are.
 
     backend     "host": compiled for the CPU; GPU arrays are copied there and back. "cuda": on the GPU. None: as the
@@ -39,8 +42,7 @@ def use(backend: str | None, *, isolated: bool = False, time_limit: float = 30.0
                 becomes an error message and nothing more.
     time_limit  seconds for an isolated launch.
     """
-    if backend is not None and backend not in BACKENDS:
-        raise ValueError(f'backend is "cuda", "host" or None, not {backend!r}')
+    check_backend(backend)
     token = _setting.set(Setting(backend, isolated, time_limit))
     try:
         yield
@@ -48,18 +50,23 @@ def use(backend: str | None, *, isolated: bool = False, time_limit: float = 30.0
         _setting.reset(token)
 
 
+def check_backend(backend: Backend | None) -> None:
+    """Raises CourseError for anything else."""
+    if backend is not None and backend not in get_args(Backend):
+        raise CourseError(f'backend is "cuda", "host" or None, not {backend!r}')
+
+
 def current() -> Setting:
     """The setting of the innermost `with cuda.use(...)`."""
     return _setting.get()
 
 
-def choose(name: str, bound: Sequence[Bound], forced: str | None) -> str:
+def choose(name: str, arguments: Sequence[Bound], forced: Backend | None) -> Backend:
     """The backend for one call. Raises ArgumentError if the arrays lie in different places."""
     if forced is not None:
         return forced
-    arrays = [argument for argument in bound if argument.array is not None]
-    on_gpu = [argument.parameter.name for argument in arrays if argument.array.gpu is not None]
-    on_host = [argument.parameter.name for argument in arrays if argument.array.gpu is None]
+    on_gpu = [each.parameter.name for each in arguments if each.array is not None and each.array.gpu is not None]
+    on_host = [each.parameter.name for each in arguments if each.array is not None and each.array.gpu is None]
     if on_gpu and on_host:
         raise ArgumentError(
             f"the arguments of {name} lie in different places: {', '.join(on_gpu)} on the GPU, "
@@ -68,7 +75,7 @@ def choose(name: str, bound: Sequence[Bound], forced: str | None) -> str:
     return "cuda" if on_gpu else "host"
 
 
-def preferred() -> str:
+def preferred() -> Backend:
     """Where a call without arrays runs: the GPU, if CuPy is installed and finds one."""
     return "cuda" if _has_gpu() else "host"
 

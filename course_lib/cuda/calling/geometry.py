@@ -5,32 +5,41 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from numbers import Real
+from typing import Literal
 
-__all__ = ["LaunchError", "check_shared", "triple"]
+from course_lib.cuda.calling.errors import LaunchError
+
+__all__ = ["Size", "Triple", "check_shared", "triple"]
+
+Size = int | Sequence[int]
+Triple = tuple[int, int, int]
 
 LIMITS = {"grid": (2**31 - 1, 65535, 65535), "block": (1024, 1024, 64)}
 MOST_THREADS = 1024
 MOST_SHARED = 227 * 1024
 
 
-class LaunchError(RuntimeError):
-    """A launch that cannot be made, or a kernel that stopped before its end."""
+def triple(size: Size, what: Literal["grid", "block"]) -> Triple:
+    """(x, y, z) of a grid or a block given as a number or as up to three of them. Raises LaunchError."""
+    numbers = tuple(size) if isinstance(size, Sequence) else (size,)
+    try:
+        return _checked(numbers, what)
+    except TypeError:  # what is in it cannot even be looked up
+        raise _not_whole(size, what) from None
 
-    def _render_traceback_(self) -> list[str]:
-        return str(self).splitlines()
 
-
-def triple(size: Any, what: str) -> tuple[int, int, int]:
-    """(x, y, z) of a grid or a block given as a number or as up to three of them."""
-    return _checked(tuple(size) if isinstance(size, Sequence) else (size,), what)
+def check_shared(shared_mem: int) -> int:
+    """Bytes of dynamic shared memory, at most what one block may have on the largest GPU. Raises LaunchError."""
+    if not _is_whole(shared_mem) or not 0 <= shared_mem <= MOST_SHARED:
+        raise LaunchError(f"shared_mem is {shared_mem!r} bytes; a block may have 0 to {MOST_SHARED} (227 KB)")
+    return int(shared_mem)
 
 
 @functools.lru_cache(maxsize=4096)  # a program launches with a few sizes, very often
-def _checked(numbers: tuple[Any, ...], what: str) -> tuple[int, int, int]:
-    size = numbers if len(numbers) > 1 else numbers[0] if numbers else ()
-    if not 1 <= len(numbers) <= 3 or any(isinstance(n, bool) or int(n) != n for n in numbers):
-        raise LaunchError(f"{what} is one to three whole numbers, such as (4, 2), not {size!r}")
+def _checked(numbers: tuple[int, ...], what: Literal["grid", "block"]) -> Triple:
+    if not 1 <= len(numbers) <= 3 or not all(_is_whole(n) for n in numbers):
+        raise _not_whole(numbers[0] if len(numbers) == 1 else numbers, what)
     x, y, z = [int(n) for n in [*numbers, 1, 1][:3]]
     for axis, n, most in zip("xyz", (x, y, z), LIMITS[what], strict=True):
         if not 1 <= n <= most:
@@ -40,8 +49,9 @@ def _checked(numbers: tuple[Any, ...], what: str) -> tuple[int, int, int]:
     return x, y, z
 
 
-def check_shared(shared_mem: int) -> int:
-    """Bytes of dynamic shared memory, at most what one block may have on the largest GPU."""
-    if not 0 <= shared_mem <= MOST_SHARED:
-        raise LaunchError(f"shared_mem is {shared_mem} bytes; a block may have 0 to {MOST_SHARED} (227 KB)")
-    return int(shared_mem)
+def _is_whole(n: object) -> bool:
+    return isinstance(n, Real) and math.isfinite(n) and int(n) == n
+
+
+def _not_whole(size: object, what: str) -> LaunchError:
+    return LaunchError(f"{what} is one to three whole numbers, such as (4, 2), not {size!r}")

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_lib.cuda.gpu.resources import Resources
+from course_lib.errors import CourseError
 
 __all__ = ["ARCHITECTURES", "Expectation", "expectations"]
 
@@ -53,7 +54,7 @@ class Expectation:
 
 
 def expectations(path: Path) -> list[Expectation]:
-    """Every expectation in the file. Raises ValueError for a line that is not understood."""
+    """Every expectation in the file. Raises CourseError for a line that is not understood."""
     return [_parse(path, line) for line in LINE.findall(path.read_text())]
 
 
@@ -62,10 +63,10 @@ def _parse(path: Path, line: str) -> Expectation:
     for word in shlex.split(line):
         match = re.fullmatch(r"(kernel|arch|registers|spills|shared|ptx|options)<?=(.+)", word)
         if match is None:
-            raise ValueError(f"{path}: cannot read `{word}` in `// expect {line}`")
+            raise CourseError(f"{path}: cannot read `{word}` in `// expect {line}`")
         values.setdefault(match.group(1), []).append(match.group(2))
     if "kernel" not in values:
-        raise ValueError(f"{path}: `// expect {line}` names no kernel")
+        raise CourseError(f"{path}: `// expect {line}` names no kernel")
 
     def number(key: str) -> int | None:
         return int(values[key][0]) if key in values else None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from course_lib.cuda.calling.arguments import ArgumentError, Bound
-from course_lib.cuda.calling.geometry import LaunchError
+from course_lib.cuda.calling.bound_launch import BoundLaunch
+from course_lib.cuda.calling.errors import ArgumentError, LaunchError
 from course_lib.cuda.gpu.gpu_launch import Parameters, current_stream
 from course_lib.cuda.gpu.nvrtc import compile_cubin
-from course_lib.cuda.reading.source import Source
+from course_lib.cuda.reading.kernel_text import KernelText
+from course_lib.errors import CourseError
 
 __all__ = ["GpuKernel", "architecture"]
 
@@ -28,41 +28,32 @@ def architecture(capability: tuple[int, int]) -> str:
 class GpuKernel:
     """One kernel of a source, loaded on each device where it is launched."""
 
-    def __init__(self, source: Source, name: str, options: Sequence[str]) -> None:
-        self.name = name
-        self._source = source
-        self._options = tuple(options)
+    def __init__(self, kernel: KernelText) -> None:
+        self.name = kernel.name
+        self._kernel = kernel
         self._modules: dict[int, tuple[Any, Any, int]] = {}  # device: (module, function, the function's handle)
         self._shared_allowed: dict[int, int] = {}
         self._parameters = Parameters()
         self._load(_cupy().cuda.runtime.getDevice())
 
-    def launch(
-        self, grid: tuple[int, int, int], block: tuple[int, int, int], bound: Sequence[Bound], shared_mem: int
-    ) -> None:
+    def run(self, launch: BoundLaunch) -> None:
         """Put the kernel on the current stream; returns at once. Raises LaunchError if the driver refuses."""
         cupy = _cupy()
-        device = _device(self.name, bound, cupy)
+        device = _device(launch, cupy)
         if device == cupy.cuda.runtime.getDevice():
-            self._launch_here(device, grid, block, bound, shared_mem)
+            self._run_on(device, launch)
         else:
             with cupy.cuda.Device(device):
-                self._launch_here(device, grid, block, bound, shared_mem)
+                self._run_on(device, launch)
 
-    def _launch_here(
-        self,
-        device: int,
-        grid: tuple[int, int, int],
-        block: tuple[int, int, int],
-        bound: Sequence[Bound],
-        shared_mem: int,
-    ) -> None:
+    def _run_on(self, device: int, launch: BoundLaunch) -> None:
         cupy = _cupy()
         _, function, address = self._load(device)
+        grid, block, shared_mem = launch.grid, launch.block, launch.shared_mem
         if shared_mem > self._shared_allowed[device]:
             self._allow_shared(device, function, shared_mem)
-        stream = current_stream(bound, device, cupy)
-        parameters = self._parameters.pack(bound)
+        stream = current_stream(launch.arguments, device, cupy)
+        parameters = self._parameters.pack(launch.arguments)
         try:
             cupy.cuda.driver.launchKernel(address, *grid, *block, shared_mem, stream, parameters, 0)
         except cupy.cuda.driver.CUDADriverError as error:
@@ -78,7 +69,7 @@ class GpuKernel:
         module, _, _ = self._load(cupy.cuda.runtime.getDevice())
         if name not in self._cubin.variables:
             known = ", ".join(self._cubin.variables) or "none"
-            raise KeyError(f"{self.name}'s source has no variable {name!r}; it declares: {known}")
+            raise CourseError(f"{self.name}'s source has no variable {name!r}; it declares: {known}")
         memory = module.get_global(self._cubin.variables[name])
         return cupy.ndarray((memory.mem.size,), dtype=cupy.uint8, memptr=memory)
 
@@ -88,7 +79,7 @@ class GpuKernel:
             with cupy.cuda.Device(device):
                 # CuPy would add an architecture of its own to the options, so NVRTC is called directly and CuPy only
                 # loads the result
-                self._cubin = compile_cubin(self._source, self.name, architecture(_capability(device)), self._options)
+                self._cubin = compile_cubin(self._kernel, architecture(_capability(device)))
                 module = cupy.RawModule(path=str(self._cubin.path))
                 function = module.get_function(self._cubin.symbol)
                 self._shared_allowed[device] = max(STATIC_LIMIT - function.shared_size_bytes, 0)
@@ -117,19 +108,21 @@ def _capability(device: int) -> tuple[int, int]:
     return int(text[:-1]), int(text[-1])
 
 
-def _device(name: str, bound: Sequence[Bound], cupy: Any) -> int:
+def _device(launch: BoundLaunch, cupy: Any) -> int:
     """The device that all arrays are on. Arrays in the computer's memory cannot be passed to a GPU."""
     device = None
-    for argument in bound:
+    for argument in launch.arguments:
         array = argument.array
         if array is None:
             continue
         if array.gpu is None:
             raise ArgumentError(
-                f"{name} runs on the GPU, but `{argument.parameter.declared}` got {array.describe()} in the computer's "
-                'memory. Move it (.cuda(), cupy.asarray), or run on the CPU: with cuda.use("host").'
+                f"{launch.name} runs on the GPU, but `{argument.parameter.declared}` got {array.describe()} in the "
+                'computer\'s memory. Move it (.cuda(), cupy.asarray), or run on the CPU: with cuda.use("host").'
             )
         if device is not None and device != array.gpu:
-            raise ArgumentError(f"the arrays of {name} lie on GPUs {device} and {array.gpu}; a kernel runs on one")
+            raise ArgumentError(
+                f"the arrays of {launch.name} lie on GPUs {device} and {array.gpu}; a kernel runs on one"
+            )
         device = array.gpu
     return cupy.cuda.runtime.getDevice() if device is None else device

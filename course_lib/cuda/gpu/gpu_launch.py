@@ -20,12 +20,12 @@ class Parameters(threading.local):
     def __init__(self) -> None:
         self._formats: list[str] | None = None
 
-    def pack(self, bound: Sequence[Bound]) -> int:
+    def pack(self, arguments: Sequence[Bound]) -> int:
         """Write the values; returns the address of the array of pointers. The driver copies them during the call."""
-        formats = [argument.format for argument in bound]
+        formats = [argument.format for argument in arguments]
         if formats != self._formats:
             self._arrange(formats)
-        self._struct.pack_into(self._buffer, 0, *[argument.value for argument in bound])
+        self._struct.pack_into(self._buffer, 0, *[argument.value for argument in arguments])
         return self._address
 
     def _arrange(self, formats: list[str]) -> None:
@@ -44,10 +44,10 @@ class Parameters(threading.local):
         self._formats = formats
 
 
-def current_stream(bound: Sequence[Bound], device: int, cupy: Any) -> int:
+def current_stream(arguments: Sequence[Bound], device: int, cupy: Any) -> int:
     """torch's current stream if a tensor is passed (or no array at all), else CuPy's: results are then in order."""
     torch = sys.modules.get("torch")
-    libraries = {argument.array.library for argument in bound if argument.array is not None}
+    libraries = {argument.array.library for argument in arguments if argument.array is not None}
     if torch is not None and libraries != {"cupy"} and torch.cuda.is_initialized():
         return torch.cuda.current_stream(device).cuda_stream
     return cupy.cuda.get_current_stream().ptr

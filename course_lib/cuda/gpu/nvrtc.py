@@ -9,11 +9,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from course_lib.cuda.gpu.gpu_headers import BUILT_IN, cuda_include_folders
-from course_lib.cuda.reading.device_variables import device_variables
-from course_lib.cuda.reading.source import INCLUDE, Source
+from course_lib.cuda.reading.kernel_text import KernelText
+from course_lib.cuda.reading.source import INCLUDE
+from course_lib.errors import CourseError
 from course_lib.native.cache import cached, digest
 from course_lib.native.includes import included_files
 from course_lib.native.messages import CompileError
@@ -21,7 +22,7 @@ from course_lib.native.messages import CompileError
 __all__ = ["Cubin", "NoNvrtc", "compile_cubin", "compile_ptx", "version"]
 
 
-class NoNvrtc(RuntimeError):
+class NoNvrtc(CourseError):
     """NVIDIA's runtime compiler is not installed; the message says what to install."""
 
     def __init__(self, why: str = "") -> None:
@@ -47,15 +48,15 @@ class Cubin:
     log: str
 
 
-def compile_cubin(source: Source, kernel: str, arch: str, options: Sequence[str] = ()) -> Cubin:
+def compile_cubin(kernel: KernelText, arch: str) -> Cubin:
     """Compile for `arch`, such as "sm_80" or "sm_90a". Cached. Raises native.CompileError or NoNvrtc."""
-    path, notes = _compile(source, kernel, f"-arch={arch}", options, "cubin")
+    path, notes = _compile(kernel, f"-arch={arch}", "cubin")
     return Cubin(path, notes["symbol"], notes["variables"], notes["log"])
 
 
-def compile_ptx(source: Source, kernel: str, arch: str, options: Sequence[str] = ()) -> str:
+def compile_ptx(kernel: KernelText, arch: str) -> str:
     """The PTX text for "compute_80" and its like: which instructions a kernel uses, without a disassembler."""
-    path, _ = _compile(source, kernel, f"-arch={arch}", options, "ptx")
+    path, _ = _compile(kernel, f"-arch={arch}", "ptx")
     return path.read_text()
 
 
@@ -77,17 +78,18 @@ def _nvrtc() -> Any:
     return nvrtc
 
 
-def _compile(source: Source, kernel: str, arch: str, options: Sequence[str], kind: str) -> tuple[Path, dict[str, Any]]:
+def _compile(kernel: KernelText, arch: str, kind: Literal["cubin", "ptx"]) -> tuple[Path, dict[str, Any]]:
     compiler = _nvrtc()
     major, minor = compiler.getVersion()
     folders = [INCLUDE, *cuda_include_folders(major)]
-    flags = [arch, *_with_defaults(options), *(f"-I{folder}" for folder in folders), "--ptxas-options=-v"]
-    headers = included_files(source.text, None, [INCLUDE])
-    key = digest(source.numbered, *(path.read_bytes() for path in headers), *flags, kernel, kind, f"{major}.{minor}")
-    stem = f"{re.sub(r'[^A-Za-z0-9]+', '_', kernel)[:40]}-{key}"
+    flags = [arch, *_with_defaults(kernel.options), *(f"-I{folder}" for folder in folders), "--ptxas-options=-v"]
+    text = kernel.source.numbered
+    headers = included_files(kernel.source.text, None, [INCLUDE])
+    key = digest(text, *(path.read_bytes() for path in headers), *flags, kernel.name, kind, f"{major}.{minor}")
+    stem = f"{re.sub(r'[^A-Za-z0-9]+', '_', kernel.name)[:40]}-{key}"
 
     def make_notes(folder: Path) -> Path:
-        code, notes = _run(compiler, source, kernel, flags, kind)
+        code, notes = _run(compiler, kernel, flags, kind)
         # the code goes in first: whoever sees the notes finds it
         cached(f"{stem}.{kind}", lambda inner: _write(inner / "code", code))
         return _write(folder / "notes", json.dumps(notes).encode())
@@ -105,18 +107,20 @@ def _with_defaults(options: Sequence[str]) -> list[str]:
     return [*standard, *options]
 
 
-def _run(compiler: Any, source: Source, kernel: str, flags: list[str], kind: str) -> tuple[bytes, dict[str, Any]]:
-    variables = device_variables(source.text)
-    program = compiler.createProgram(source.numbered, source.file, *_built_in())
+def _run(
+    compiler: Any, kernel: KernelText, flags: list[str], kind: Literal["cubin", "ptx"]
+) -> tuple[bytes, dict[str, Any]]:
+    variables = kernel.source.variable_names
+    program = compiler.createProgram(kernel.source.numbered, kernel.source.file, *_built_in())
     try:
-        for name in [kernel, *(f"&{variable}" for variable in variables)]:
+        for name in [kernel.name, *(f"&{variable}" for variable in variables)]:
             compiler.addNameExpression(program, name)
         try:
             compiler.compileProgram(program, tuple(flags))
         except compiler.NVRTCError:
             raise CompileError(_tidy(compiler.getProgramLog(program))) from None
         notes = {
-            "symbol": compiler.getLoweredName(program, kernel),
+            "symbol": compiler.getLoweredName(program, kernel.name),
             "variables": {variable: compiler.getLoweredName(program, f"&{variable}") for variable in variables},
             "log": compiler.getProgramLog(program).rstrip("\0"),
         }

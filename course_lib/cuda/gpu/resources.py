@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_lib.cuda.gpu.nvrtc import compile_cubin, compile_ptx
-from course_lib.cuda.reading.source import read_source
+from course_lib.cuda.reading.kernel_text import read_kernel
 
 __all__ = ["Resources", "inspect"]
 
@@ -49,9 +49,9 @@ def inspect(source_or_path: str | Path, name: str, arch: str, *, options: Sequen
 
     Raises native.CompileError if it does not compile there, nvrtc.NoNvrtc if NVRTC is not installed.
     """
-    source = read_source(source_or_path, name, options)
-    cubin = compile_cubin(source, name, arch, options)
-    ptx = compile_ptx(source, name, arch.replace("sm_", "compute_"), options)
+    kernel = read_kernel(source_or_path, name, options)
+    cubin = compile_cubin(kernel, arch)
+    ptx = compile_ptx(kernel, arch.replace("sm_", "compute_"))
     report = _report(cubin.log, cubin.symbol)
 
     def number(pattern: str) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from course_lib.cuda.reading.source_text import blank_comments, closing, split_top
+from course_lib.cuda.reading.source_text import closing, split_top
 
-__all__ = ["device_variables", "mark_variables"]
+__all__ = ["VariableDeclaration", "find_variables"]
 
-DIRECTIVE = re.compile(r"^[ \t]*#(?:\\\n|[^\n])*", re.MULTILINE)
 MARK = re.compile(r"\b(?:__device__|__constant__|__managed__)\b")
 SCOPE = re.compile(r'(?:\bnamespace(?:\s+(\w+))?|\bextern\s*"\s*")\s*\{')
 AFTER_BRACE = re.compile(r"[^;{}]*;")
@@ -17,25 +17,24 @@ DECLARATOR = re.compile(r"([A-Za-z_]\w*)\s*(?:\[[^\]]*\]\s*)*$")
 ALIGNMENT = re.compile(r"(?:__align__|alignas)\s*\([^)]*\)")
 
 
-def device_variables(text: str) -> list[str]:
-    """Qualified names of the variables declared at namespace scope, in order."""
-    return list(dict.fromkeys(name for names, _, _ in _declarations(text) for name in names))
+class VariableDeclaration(NamedTuple):
+    """One declaration.
+
+    names     what it declares, with namespaces: ("layer::weights", "layer::bias").
+    position  offset in the source behind `__device__` and its like, where the type begins.
+    """
+
+    names: tuple[str, ...]
+    position: int
+    is_const: bool
 
 
-def mark_variables(text: str) -> str:
-    """The source with COURSE_VARIABLE (COURSE_CONSTANT for const ones) before each such declaration's type."""
-    for _, position, is_const in reversed(list(_declarations(text))):
-        text = f"{text[:position]} {'COURSE_CONSTANT' if is_const else 'COURSE_VARIABLE'} {text[position:]}"
-    return text
+def find_variables(code: str) -> tuple[VariableDeclaration, ...]:
+    """The variables declared at namespace scope. `code` has no comments, literals or preprocessor lines."""
+    return tuple(_in_scope(code, 0, len(code), ""))
 
 
-def _declarations(text: str) -> Iterator[tuple[list[str], int, bool]]:
-    """(names, offset behind __device__, whether const) of each declaration."""
-    code = DIRECTIVE.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), blank_comments(text))
-    yield from _in_scope(code, 0, len(code), "")
-
-
-def _in_scope(code: str, at: int, stop: int, prefix: str) -> Iterator[tuple[list[str], int, bool]]:
+def _in_scope(code: str, at: int, stop: int, prefix: str) -> Iterator[VariableDeclaration]:
     while at < stop:
         scope = SCOPE.search(code, at, stop)
         brace, semicolon = code.find("{", at, stop), code.find(";", at, stop)
@@ -63,7 +62,7 @@ def _in_scope(code: str, at: int, stop: int, prefix: str) -> Iterator[tuple[list
             return
 
 
-def _declared(code: str, start: int, stop: int, prefix: str) -> Iterator[tuple[list[str], int, bool]]:
+def _declared(code: str, start: int, stop: int, prefix: str) -> Iterator[VariableDeclaration]:
     statement = code[start:stop]
     mark = MARK.search(statement)
     if not mark or re.search(r"\b(?:extern|__shared__|template|using|typedef)\b", statement):
@@ -76,4 +75,4 @@ def _declared(code: str, start: int, stop: int, prefix: str) -> Iterator[tuple[l
         names.append(prefix + match.group(1))
     is_const = re.search(r"\b(?:const|constexpr)\b", statement.partition("=")[0]) is not None
     if names:
-        yield names, start + mark.end(), is_const
+        yield VariableDeclaration(tuple(names), start + mark.end(), is_const)

@@ -1,4 +1,4 @@
-"""What a kernel's declaration says about its parameters, read from the source text."""
+"""What a kernel's declaration says about its parameters."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_lib.cuda.reading.c_types import Aliases, CType, resolve
-from course_lib.cuda.reading.macro_kernels import expand_kernel_macros
-from course_lib.cuda.reading.source_text import blank_comments, closing, split_top
+from course_lib.cuda.reading.kernel_declarations import KernelDeclaration
+from course_lib.cuda.reading.source_text import split_top
+from course_lib.errors import CourseError
 
-__all__ = ["Parameter", "Signature", "kernel_names", "parse"]
+__all__ = ["NoSuchKernel", "Parameter", "Signature", "read_signature", "split_name"]
 
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
-# words with parentheses of their own that may stand between __global__ and the kernel's name
-DECORATIONS = {"__launch_bounds__", "__attribute__", "__maxnreg__", "__cluster_dims__", "__block_size__", "alignas"}
 QUALIFIERS = re.compile(
     r"\b(?:const|volatile|__restrict__|__restrict|restrict|__grid_constant__|struct|typename|register)\b"
 )
+
+
+class NoSuchKernel(CourseError):
+    """The source declares no kernel of the name that was asked for; the message names those that it does."""
 
 
 @dataclass(frozen=True)
@@ -40,27 +43,23 @@ class Signature:
         return f"{self.name}({', '.join(parameter.declared for parameter in self.parameters)})"
 
 
-def parse(text: str, name: str, options: Sequence[str] = ()) -> Signature:
+def read_signature(
+    code: str, kernels: Sequence[KernelDeclaration], name: str, options: Sequence[str] = ()
+) -> Signature:
     """The signature of kernel `name`, such as "add", "layers::add" or "matmul<float, 16>".
 
-    text     the source with its own includes expanded.
+    code     the source without comments and literals; kernels: what it declares.
     options  compiler options; those of the form -DNAME=type take part in resolving types.
-    Raises ValueError, naming the kernels that are there, if `name` is not.
+    Raises NoSuchKernel if `name` is not among the kernels.
     """
-    code = expand_kernel_macros(blank_comments(text))
     base, given = split_name(name)
-    for found, template, parameters in _kernels(code):
-        if found == base.rpartition("::")[2]:
-            aliases = Aliases(blank_comments(text), options).with_template(template, given)
-            pieces = split_top(parameters) if parameters.strip() != "void" else []
-            return Signature(name, tuple(_parameter(piece, k, aliases) for k, piece in enumerate(pieces)))
-    known = ", ".join(kernel_names(text)) or "none"
-    raise ValueError(f"the source has no __global__ function named {base!r}; it declares: {known}")
-
-
-def kernel_names(text: str) -> list[str]:
-    """Every __global__ function in the source, in order."""
-    return list(dict.fromkeys(name for name, _, _ in _kernels(expand_kernel_macros(blank_comments(text)))))
+    declaration = next((kernel for kernel in kernels if kernel.name == base.rpartition("::")[2]), None)
+    if declaration is None:
+        known = ", ".join(dict.fromkeys(kernel.name for kernel in kernels)) or "none"
+        raise NoSuchKernel(f"the source has no __global__ function named {base!r}; it declares: {known}")
+    aliases = Aliases(code, options).with_template(declaration.template, given)
+    pieces = split_top(declaration.parameters) if declaration.parameters.strip() != "void" else []
+    return Signature(name, tuple(_parameter(piece, k, aliases) for k, piece in enumerate(pieces)))
 
 
 def split_name(name: str) -> tuple[str, list[str]]:
@@ -69,38 +68,8 @@ def split_name(name: str) -> tuple[str, list[str]]:
     if not bracket:
         return name.strip(), []
     if not rest.rstrip().endswith(">"):
-        raise ValueError(f"{name!r} opens a template argument list and does not close it")
+        raise NoSuchKernel(f"{name!r} opens a template argument list and does not close it")
     return base.strip(), split_top(rest.rstrip()[:-1])
-
-
-def _kernels(code: str) -> list[tuple[str, str, str]]:
-    """(name, template parameters, parameters) of each declaration that follows a __global__."""
-    found = []
-    for mark in re.finditer(r"\b__global__\b", code):
-        at = mark.end()
-        name = ""
-        while match := re.compile(r"\s*([A-Za-z_]\w*)\s*(\()?").match(code, at):
-            if not match.group(2):
-                at = match.end()
-            elif match.group(1) in DECORATIONS:
-                at = closing(code, match.start(2)) + 1
-            else:
-                name = match.group(1)
-                break
-        if name:
-            start = match.start(2)
-            found.append((name, _template_before(code, mark.start()), code[start + 1 : closing(code, start)]))
-    return found
-
-
-def _template_before(code: str, position: int) -> str:
-    """The parameters of `template <...>` in front of the declaration, or ""."""
-    start = max(code.rfind(end, 0, position) for end in ";}")
-    marks = list(re.finditer(r"\btemplate\s*<", code[start + 1 : position]))
-    if not marks:
-        return ""
-    opening = start + marks[-1].end()
-    return code[opening + 1 : closing(code, opening)]
 
 
 def _parameter(piece: str, position: int, aliases: Aliases) -> Parameter:

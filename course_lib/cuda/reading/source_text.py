@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["blank_comments", "closing", "expand_includes", "split_top"]
+__all__ = ["blank_comments", "blank_directives", "closing", "expand_includes", "split_top"]
 
 SKIPPED = re.compile(
     r"""//(?:\\\n|[^\n])*            # to the end of the line
@@ -16,6 +16,7 @@ SKIPPED = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+DIRECTIVE = re.compile(r"^[ \t]*#(?:\\\n|[^\n])*", re.MULTILINE)
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"[^\n]*$', re.MULTILINE)
 OPENING, CLOSING = "([{<", ")]}>"
 
@@ -29,6 +30,11 @@ def blank_comments(text: str) -> str:
         return quote + kept[1:-1] + quote if quote in "\"'" else kept
 
     return SKIPPED.sub(blank, text)
+
+
+def blank_directives(code: str) -> str:
+    """The same code with preprocessor lines, macro definitions among them, replaced by spaces: every offset stays."""
+    return DIRECTIVE.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), code)
 
 
 def closing(text: str, start: int) -> int:

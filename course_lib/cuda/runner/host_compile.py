@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from course_lib import native
-from course_lib.cuda.reading.collectives import may_wait
-from course_lib.cuda.reading.device_variables import device_variables, mark_variables
-from course_lib.cuda.reading.shared_declarations import rewrite_shared
-from course_lib.cuda.reading.source import INCLUDE, Source
-from course_lib.cuda.reading.source_text import blank_comments
+from course_lib.cuda.reading.kernel_text import KernelText
+from course_lib.cuda.reading.source import INCLUDE
+from course_lib.cuda.runner.job import Mode
+from course_lib.cuda.runner.translation_unit import translation_unit
 from course_lib.native.cache import digest
 
 __all__ = ["build_kernel", "build_runtime", "host_compiler"]
@@ -38,6 +37,11 @@ KERNEL = (
 )
 # The pointer to the running thread is read on every use of threadIdx: one load, where the loader can arrange it
 STATIC_TLS = ("-ftls-model=initial-exec",) if sys.platform == "linux" else ()
+DEFINES: dict[Mode, tuple[str, ...]] = {
+    "plain": (),
+    "checked": ("-DCOURSE_CHECKED",),
+    "traced": ("-DCOURSE_CHECKED", "-DCOURSE_TRACED"),
+}
 UNDEFINED = re.compile(r"host_\w+_in_plain_loop")
 
 
@@ -68,65 +72,39 @@ def build_runtime() -> Path:
     )
 
 
-def build_program(source: Source, kernel: str, options: Sequence[str], *, checked: bool, traced: bool = False) -> Path:
-    """A program that runs one launch in a process of its own (host/runtime/isolated.cpp), with or without checks.
-
-    traced  with checks, and every access written down (host/runtime/trace.hpp).
-    """
+def build_program(kernel: KernelText, mode: Mode) -> Path:
+    """A program that runs one launch in a process of its own (host/runtime/isolated.cpp)."""
     compiler = host_compiler()
-    checked = checked or traced
-    mode = (*(["-DCOURSE_CHECKED"] if checked else []), *(["-DCOURSE_TRACED"] if traced else []))
     runner = native.build(
         HOST / "runtime" / "isolated.cpp",
         "c++",
-        flags=(*BARE, "-std=c++17", f"-I{HOST}", *mode),
+        flags=(*BARE, "-std=c++17", f"-I{HOST}", *DEFINES[mode]),
         links=("-c",),
         suffix=".o",
         compiler=compiler,
         name="cuda-isolated",
     )
     return _compiled(
-        translation_unit(source, kernel),
-        flags=(*BARE, *(_watched(compiler) if checked else KERNEL), *_language(options), *mode),
+        kernel,
+        flags=(*BARE, *(KERNEL if mode == "plain" else _watched(compiler)), *_language(kernel.options), *DEFINES[mode]),
         # -g: zig drops line tables from what it links unless it is asked to keep them
         links=("-pthread", "-g", *(["-Wl,-dead_strip"] if compiler.for_apple else ["-Wl,--gc-sections"])),
         link_language="c",
         objects=(runner,),
         suffix="",
         compiler=compiler,
-        name=_file_name(kernel),
     )
 
 
-def build_kernel(source: Source, kernel: str, options: Sequence[str], runtime: Path) -> Path:
+def build_kernel(kernel: KernelText, runtime: Path) -> Path:
     """A library that exports `course_kernel`. Plain loops if the kernel waits for nobody, else fibers."""
-    text = translation_unit(source, kernel)
-    if not may_wait(source.text, kernel.partition("<")[0].rpartition("::")[2]):
+    if not kernel.may_wait:
         try:
-            return _build(text, kernel, ("-DCOURSE_PLAIN", *options), runtime)
+            return _build(kernel, runtime, "-DCOURSE_PLAIN")
         except native.CompileError as error:
             if not UNDEFINED.search(error.log):
                 raise
-    return _build(text, kernel, options, runtime)
-
-
-def translation_unit(source: Source, kernel: str) -> str:
-    """The C++ that is compiled: our header, the rewritten source, and the table that the runner reads."""
-    variables = "".join(f'{{"{name}", (void*)&{name}, sizeof({name})}}, ' for name in device_variables(source.text))
-    rewritten = mark_variables(rewrite_shared(source.text))
-    return f"""#include "cuda_host.hpp"
-#line 1 "{source.file}"
-{rewritten}
-#line 1 "the entry of {kernel}"
-using course_entry = host::Entry<&{kernel}>;
-static const host::Global course_globals[] = {{{variables}{{nullptr, nullptr, 0}}}};
-COURSE_EXPORT host::SharedUse course_shared_use;
-host::SharedUse course_shared_use = {{0, 0}};
-COURSE_EXPORT const host::Kernel course_kernel;
-const host::Kernel course_kernel = {{
-    course_entry::thread, course_entry::block, course_entry::parameters, course_entry::count,
-    course_globals, sizeof(course_globals) / sizeof(course_globals[0]) - 1}};
-"""
+    return _build(kernel, runtime)
 
 
 def host_options(options: Sequence[str]) -> list[str]:
@@ -147,24 +125,23 @@ def host_options(options: Sequence[str]) -> list[str]:
     return [standard, *kept]
 
 
-def _build(text: str, kernel: str, options: Sequence[str], runtime: Path) -> Path:
+def _build(kernel: KernelText, runtime: Path, *defines: str) -> Path:
     compiler = host_compiler()
     return _compiled(
-        text,
-        flags=(*BARE, *KERNEL, *_language(options)),
+        kernel,
+        flags=(*BARE, *KERNEL, *_language((*defines, *kernel.options))),
         links=("-shared", *_only_what_is_used(compiler)),
         link_language="c",
         objects=(runtime,),
         compiler=compiler,
-        name=_file_name(kernel),
     )
 
 
-def _compiled(text: str, **how: Any) -> Path:
+def _compiled(kernel: KernelText, **how: Any) -> Path:
     try:
-        return native.build(text, "c++", **how)
+        return native.build(translation_unit(kernel), "c++", name=_file_name(kernel.name), **how)
     except native.CompileError as error:
-        if not re.search(r"\basm\b", blank_comments(text)):
+        if not re.search(r"\basm\b", kernel.source.code):
             raise
         raise native.CompileError(
             f"{error}\nThe source holds inline PTX (asm), which only a GPU runs; "
@@ -184,7 +161,7 @@ def _watched(compiler: native.Compiler) -> list[str]:
         "clang": ["-mllvm", "-tsan-distinguish-volatile=1"],
         "zig": ["-mllvm", "-tsan-distinguish-volatile=1"],
     }
-    lines = ["-g1", "-gdwarf-4"]  # an old, simple form of the line table: line_table.py reads it
+    lines = ["-g1", "-gdwarf-4"]  # zig writes DWARF 4 whatever it is asked for: one form for all
     undefined = ["-fno-sanitize=undefined"] if compiler.family == "zig" else []  # zig's default when not optimising
     quiet = ["-w", "-O0", THIS_PROCESSOR, "-fno-strict-aliasing", "-ffp-contract=off"]
     return [*quiet, *lines, *undefined, "-fsanitize=thread", *volatile[compiler.family]]

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from course_lib.cuda.calling.arguments import ArgumentError, Bound
-from course_lib.cuda.calling.geometry import LaunchError
-from course_lib.cuda.reading.source import Source
+from course_lib.cuda.calling.arguments import Bound
+from course_lib.cuda.calling.bound_launch import BoundLaunch
+from course_lib.cuda.calling.errors import ArgumentError, LaunchError
+from course_lib.cuda.reading.kernel_text import KernelText
 from course_lib.cuda.runner.host_compile import build_kernel, build_runtime
 from course_lib.cuda.runner.host_library import HostLibrary, Launch, load_runtime
+from course_lib.errors import CourseError
+from course_lib.machine import usable_cores
 
 __all__ = ["HostKernel", "workers"]
 
@@ -25,49 +28,47 @@ def workers() -> int:
     chosen = os.environ.get("COURSE_CUDA_WORKERS")
     if chosen:
         return max(1, int(chosen))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
 
 
 class HostKernel:
     """One kernel of a source, as machine code in this process."""
 
-    def __init__(self, source: Source, name: str, options: Sequence[str]) -> None:
+    def __init__(self, kernel: KernelText) -> None:
         runtime = build_runtime()
-        self.name = name
-        file = build_kernel(source, name, options, runtime)
+        self.name = kernel.name
+        file = build_kernel(kernel, runtime)
         self.library = HostLibrary(file, load_runtime(file if runtime.suffix == ".o" else runtime))
 
-    def launch(
-        self, grid: tuple[int, int, int], block: tuple[int, int, int], bound: Sequence[Bound], shared_mem: int
-    ) -> None:
+    def run(self, launch: BoundLaunch) -> None:
         """Run the kernel and wait for it; prints what it printed. Raises LaunchError if it stopped early."""
-        self._compare_sizes(bound)
-        buffers = [ctypes.create_string_buffer(argument.data, max(len(argument.data), 1)) for argument in bound]
+        self._compare_sizes(launch.arguments)
+        buffers = [ctypes.create_string_buffer(each.data, max(len(each.data), 1)) for each in launch.arguments]
         arguments = (ctypes.c_void_p * (len(buffers) + 1))(*[ctypes.addressof(buffer) for buffer in buffers])
         table = self.library.table
-        launch = Launch(
+        request = Launch(
             thread=table.thread,
             block=table.block,
             arguments=arguments,
-            grid=grid,
-            size=block,
-            dynamic_bytes=shared_mem,
+            grid=launch.grid,
+            size=launch.block,
+            dynamic_bytes=launch.shared_mem,
             shared=self.library.shared_use,
             workers=workers(),
         )
-        status = self.library.runtime.host_launch(ctypes.byref(launch))
-        printed = ctypes.string_at(launch.printed, launch.printed_bytes) if launch.printed_bytes else b""
-        self.library.runtime.host_release(ctypes.byref(launch))
+        status = self.library.runtime.host_launch(ctypes.byref(request))
+        printed = ctypes.string_at(request.printed, request.printed_bytes) if request.printed_bytes else b""
+        self.library.runtime.host_release(ctypes.byref(request))
         if printed:
             sys.stdout.write(printed.decode(errors="replace"))
         if status:
-            raise LaunchError(f"{self.name}: {STATUS[status]}{launch.message.decode(errors='replace')}")
+            raise LaunchError(f"{self.name}: {STATUS[status]}{request.message.decode(errors='replace')}")
 
     def variable(self, name: str) -> np.ndarray:
         """The bytes of a __device__ or __constant__ variable, as an array that writes through."""
         if name not in self.library.variables:
             known = ", ".join(self.library.variables) or "none"
-            raise KeyError(f"{self.name}'s source has no variable {name!r}; it declares: {known}")
+            raise CourseError(f"{self.name}'s source has no variable {name!r}; it declares: {known}")
         address, count = self.library.variables[name]
         return np.ctypeslib.as_array((ctypes.c_uint8 * count).from_address(address))
 

@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 from course_lib.cuda.calling.arguments import Bound
+from course_lib.cuda.calling.bound_launch import BoundLaunch
 
-__all__ = ["Buffer", "group", "read_back", "write_job"]
+__all__ = ["Buffer", "Mode", "RunSettings", "group", "read_back", "write_job"]
 
+# "plain": as fast as may be. "checked": every access is watched. "traced": watched, and every access written down
+Mode = Literal["plain", "checked", "traced"]
 HEADER = struct.Struct("<I3I3IIiIIIIIII")
 ARGUMENT = struct.Struct("<iIQ")
 BUFFER = struct.Struct("<QQI60s")
 VARIABLE = struct.Struct("<QQ112s")
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a process of its own runs a launch.
+
+    seconds  for all of it.
+    workers  OS threads, of a plain run.
+    orders   how many orders of threads and blocks a watched run tries; seed of the random ones among them.
+    """
+
+    mode: Mode
+    seconds: float
+    workers: int = 1
+    orders: int = 1
+    seed: int = 1
 
 
 @dataclass
@@ -33,9 +53,9 @@ class Buffer:
     offset: int = 0
 
 
-def group(bound: Sequence[Bound]) -> list[Buffer]:
+def group(arguments: Sequence[Bound]) -> list[Buffer]:
     """The buffers that the array arguments make up."""
-    arrays = [(argument.array.address, argument.array.bytes, k) for k, argument in enumerate(bound) if argument.array]
+    arrays = [(each.array.address, each.array.bytes, k) for k, each in enumerate(arguments) if each.array]
     buffers: list[Buffer] = []
     for start, size, position in sorted(arrays):
         last = buffers[-1] if buffers else None
@@ -45,60 +65,34 @@ def group(bound: Sequence[Bound]) -> list[Buffer]:
         else:
             buffers.append(Buffer([position], start, size))
     for buffer in buffers:
-        buffer.name = ", ".join(bound[k].parameter.name for k in sorted(buffer.arguments))
+        buffer.name = ", ".join(arguments[k].parameter.name for k in sorted(buffer.arguments))
     return buffers
 
 
-def write_job(
-    path: Path,
-    bound: Sequence[Bound],
-    buffers: list[Buffer],
-    variables: Mapping[str, bytes],
-    *,
-    check: bool,
-    grid: tuple[int, int, int],
-    block: tuple[int, int, int],
-    shared_mem: int,
-    workers: int,
-    seconds: float,
-    passes: int = 1,
-    seed: int = 1,
-) -> None:
-    """Write the job file; fills in each buffer's offset in it."""
-    counts = (len(bound), len(buffers), len(variables))
-    at = HEADER.size + counts[0] * ARGUMENT.size + counts[1] * BUFFER.size + counts[2] * VARIABLE.size
-    places = []
-    values = [argument.data for argument in bound]
-    for data in [*values, *variables.values()]:
-        at = _aligned(at)
-        places.append(at)
-        at += len(data)
+def write_job(path: Path, launch: BoundLaunch, variables: Mapping[str, bytes], settings: RunSettings) -> list[Buffer]:
+    """Write the job file; returns the buffers in it, for `read_back`."""
+    buffers = group(launch.arguments)
+    values = [argument.data for argument in launch.arguments]
+    counts = len(values), len(buffers), len(variables)
+    descriptions = zip((ARGUMENT, BUFFER, VARIABLE), counts, strict=True)
+    places = _Places(HEADER.size + sum(each.size * count for each, count in descriptions))
+    value_places = [places.take(len(value)) for value in values]
+    variable_places = [places.take(len(value)) for value in variables.values()]
     for buffer in buffers:
-        at = _aligned(at)
-        buffer.offset = at
-        at += buffer.bytes
-    owner = {position: k for k, buffer in enumerate(buffers) for position in buffer.arguments}
+        buffer.offset = places.take(buffer.bytes)
     with path.open("wb") as file:
-        header = (int(check), *grid, *block, shared_mem, workers, seed, passes, int(seconds * 1000), *counts, 0)
-        file.write(HEADER.pack(*header))
-        for k, argument in enumerate(bound):
-            if k in owner:
-                inside = argument.array.address - buffers[owner[k]].start
-                file.write(ARGUMENT.pack(owner[k], 8, inside))
-            else:
-                file.write(ARGUMENT.pack(-1, len(values[k]), places[k]))
+        milliseconds = int(settings.seconds * 1000)
+        how = launch.shared_mem, settings.workers, settings.seed, settings.orders, milliseconds
+        file.write(HEADER.pack(int(settings.mode != "plain"), *launch.grid, *launch.block, *how, *counts, 0))
+        file.writelines(_argument_entries(launch.arguments, buffers, value_places))
         for buffer in buffers:
-            name = buffer.name.encode()[:59]
-            file.write(BUFFER.pack(buffer.offset, buffer.bytes, buffer.start % 64, name))
-        for (name, data), place in zip(variables.items(), places[len(values) :], strict=True):
-            file.write(VARIABLE.pack(place, len(data), name.encode()[:111]))
-        for data, place in zip([*values, *variables.values()], places, strict=True):
-            file.seek(place)
-            file.write(data)
-        for buffer in buffers:
-            file.seek(buffer.offset)
-            file.write(ctypes.string_at(buffer.start, buffer.bytes))
-        file.truncate(max(at, 1))
+            file.write(BUFFER.pack(buffer.offset, buffer.bytes, buffer.start % 64, buffer.name.encode()[:59]))
+        for (name, value), place in zip(variables.items(), variable_places, strict=True):
+            file.write(VARIABLE.pack(place, len(value), name.encode()[:111]))
+        _write_at(file, zip([*value_places, *variable_places], [*values, *variables.values()], strict=True))
+        _write_at(file, ((buffer.offset, ctypes.string_at(buffer.start, buffer.bytes)) for buffer in buffers))
+        file.truncate(max(places.end, 1))
+    return buffers
 
 
 def read_back(path: Path, buffers: Sequence[Buffer]) -> None:
@@ -110,5 +104,28 @@ def read_back(path: Path, buffers: Sequence[Buffer]) -> None:
             ctypes.memmove(buffer.start, data, len(data))
 
 
-def _aligned(at: int) -> int:
-    return (at + 63) // 64 * 64
+class _Places:
+    """Hands out places in the file, one behind the other."""
+
+    def __init__(self, start: int) -> None:
+        self.end = start
+
+    def take(self, count: int) -> int:
+        place = (self.end + 63) // 64 * 64
+        self.end = place + count
+        return place
+
+
+def _argument_entries(arguments: Sequence[Bound], buffers: Sequence[Buffer], places: Sequence[int]) -> Iterator[bytes]:
+    owner = {position: k for k, buffer in enumerate(buffers) for position in buffer.arguments}
+    for k, (argument, place) in enumerate(zip(arguments, places, strict=True)):
+        if argument.array is not None:
+            yield ARGUMENT.pack(owner[k], 8, argument.array.address - buffers[owner[k]].start)
+        else:
+            yield ARGUMENT.pack(-1, len(argument.data), place)
+
+
+def _write_at(file: BinaryIO, pieces: Iterator[tuple[int, bytes]]) -> None:
+    for place, data in pieces:
+        file.seek(place)
+        file.write(data)

@@ -12,21 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from course_lib.cuda.calling.geometry import LaunchError, check_shared, triple
-from course_lib.cuda.calling.transfer import on_host
-from course_lib.cuda.kernel import Kernel
-from course_lib.cuda.runner.host_compile import build_program
-from course_lib.cuda.runner.isolated import Outcome, died_in_words, prepared, run_program
+from course_lib.cuda.calling.bound_launch import Launchable
+from course_lib.cuda.calling.errors import LaunchError
+from course_lib.cuda.calling.geometry import Size
+from course_lib.cuda.runner.isolated import run_apart
+from course_lib.cuda.runner.job import RunSettings
+from course_lib.cuda.runner.process import died_in_words
 from course_lib.cuda.watching.source_lines import SourceLines
 
 __all__ = ["SECTOR", "WARP", "Trace", "trace"]
 
 WARP, SECTOR = 32, 32
-# host/runtime/trace.hpp: TracedAccess
+# runner/host/runtime/trace.hpp: TracedAccess
 RECORD = np.dtype(
     [
         ("block", "<u4"),
@@ -49,15 +51,22 @@ class Trace:
               offset in bytes from the start of the array, array (a place in `arrays`), size in bytes, write (0 or 1).
     turn      int64 [n]: how often this thread had been at this site before.
     arrays    names of the arguments and shared variables that were touched.
-    lines     site: (line number, text) of the kernel's source.
+    stacks    site: the call stack that leads there, innermost first; source: finds the lines that these are.
     cut       True if there were more accesses than are kept (about a million).
     """
 
     accesses: np.ndarray
     turn: np.ndarray
     arrays: tuple[str, ...]
-    lines: dict[int, tuple[int, str]]
+    stacks: dict[int, str]
+    source: SourceLines
     cut: bool = False
+
+    @cached_property
+    def lines(self) -> dict[int, tuple[int, str]]:
+        """Site: (line number, text) of the kernel's source."""
+        found = {site: self.source.find(stack) for site, stack in self.stacks.items()}
+        return {site: place[1:] for site, place in found.items() if place}
 
     def __len__(self) -> int:
         return len(self.accesses)
@@ -93,9 +102,9 @@ class Trace:
 
 
 def trace(
-    kernel: Kernel,
-    grid: Any,
-    block: Any,
+    kernel: Launchable,
+    grid: Size,
+    block: Size,
     args: Sequence[Any],
     shared_mem: int = 0,
     *,
@@ -106,33 +115,20 @@ def trace(
     Runs in a process of its own, as `cuda.check` does. Raises LaunchError if the kernel does not come to its end.
     Local variables are left out: on a GPU they are registers.
     """
-    bound = kernel.bind(args)
-    grid, block = triple(grid, "grid"), triple(block, "block")
-    shared_mem = check_shared(shared_mem)
-    program = build_program(kernel.source, kernel.name, kernel.options, checked=True, traced=True)
-    with (
-        on_host(bound, back=False) as local,
-        prepared(local, kernel.variables(), True, grid, block, shared_mem, 1, time_limit, passes=1) as (job, _),
-    ):
-        outcome = run_program(program, job, time_limit)
-        if not outcome.finished or outcome.first("traced") is None:
-            raise LaunchError(f"{kernel.name} {died_in_words(outcome, grid, block, time_limit)}")
+    launch = kernel.bound(grid, block, args, shared_mem)
+    with run_apart(launch, kernel.variables(), RunSettings("traced", time_limit)) as run:
+        outcome = run.outcome
+        traced = outcome.first("traced")
+        if not outcome.finished or traced is None:
+            raise LaunchError(f"{launch.name} {died_in_words(outcome, launch)}")
         stopped = outcome.first("pass")
         if stopped and int(stopped[0]):
-            raise LaunchError(f"{kernel.name}: {stopped[1]}")
-        accesses = np.fromfile(job.with_name("report.accesses"), RECORD)
-    return _told(accesses, outcome, SourceLines(kernel.source, program))
-
-
-def _told(accesses: np.ndarray, outcome: Outcome, source: SourceLines) -> Trace:
-    names = [record[3] for record in outcome.records if record[0] == "region"]
-    lines = {}
-    for record in outcome.records:
-        found = source.find(record[2]) if record[0] == "site" else None
-        if found:
-            lines[int(record[1])] = found[1:]
-    cut = outcome.first("traced")[1] == "1"
-    return Trace(accesses, _turns(accesses), tuple(names), lines, cut)
+            raise LaunchError(f"{launch.name}: {stopped[1]}")
+        accesses = np.fromfile(run.job.with_name("report.accesses"), RECORD)
+    names = tuple(record[3] for record in outcome.records if record[0] == "region")
+    stacks = {int(record[1]): record[2] for record in outcome.records if record[0] == "site"}
+    source = SourceLines(launch.kernel.source, run.program)
+    return Trace(accesses, _turns(accesses), names, stacks, source, cut=traced[1] == "1")
 
 
 def _turns(accesses: np.ndarray) -> np.ndarray:

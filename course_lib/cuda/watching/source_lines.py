@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 
 from course_lib.cuda.reading.source import Source
-from course_lib.cuda.watching.line_table import read_line_table
+from course_lib.cuda.watching.line_table import LineTable, read_line_table
 
 __all__ = ["SourceLines"]
 
@@ -17,16 +18,8 @@ class SourceLines:
     """Finds the innermost line of a call stack that the author wrote: not one of our headers' or the runner's."""
 
     def __init__(self, source: Source, program: Path) -> None:
-        self._table = read_line_table(program)
-        self._text: dict[str, dict[int, str]] = {}
-        file, number = source.file, 1
-        for line in source.text.splitlines():
-            marker = MARKER.fullmatch(line)
-            if marker:
-                number, file = int(marker.group(1)), marker.group(2)
-            else:
-                self._text.setdefault(file, {})[number] = line.strip()
-                number += 1
+        self._source = source
+        self._program = program
 
     def find(self, stack: str) -> tuple[str, int, str] | None:
         """(file, line, text) for a stack written as hexadecimal return addresses, innermost first."""
@@ -36,6 +29,24 @@ class SourceLines:
             if place and (known := self._known(place[0])):
                 return known, place[1], self._text[known].get(place[1], "")
         return None
+
+    @cached_property
+    def _table(self) -> LineTable:
+        return read_line_table(self._program)
+
+    @cached_property
+    def _text(self) -> dict[str, dict[int, str]]:
+        """File: its lines by number."""
+        found: dict[str, dict[int, str]] = {}
+        file, number = self._source.file, 1
+        for line in self._source.text.splitlines():
+            marker = MARKER.fullmatch(line)
+            if marker:
+                number, file = int(marker.group(1)), marker.group(2)
+            else:
+                found.setdefault(file, {})[number] = line.strip()
+                number += 1
+        return found
 
     def _known(self, file: str) -> str | None:
         if file in self._text:

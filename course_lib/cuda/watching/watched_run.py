@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from course_lib.cuda.calling.geometry import check_shared, triple
-from course_lib.cuda.calling.transfer import on_host
-from course_lib.cuda.kernel import Kernel
-from course_lib.cuda.reading.shared_declarations import dynamic_name
-from course_lib.cuda.runner.host_compile import build_program
-from course_lib.cuda.runner.isolated import prepared, run_program
+from course_lib.cuda.calling.bound_launch import Launchable
+from course_lib.cuda.calling.geometry import Size
+from course_lib.cuda.runner.isolated import run_apart
+from course_lib.cuda.runner.job import RunSettings
 from course_lib.cuda.watching.explanations import explain
 from course_lib.cuda.watching.report import Report
 from course_lib.cuda.watching.source_lines import SourceLines
@@ -20,9 +17,9 @@ __all__ = ["check"]
 
 
 def check(
-    kernel: Kernel,
-    grid: Any,
-    block: Any,
+    kernel: Launchable,
+    grid: Size,
+    block: Size,
     args: Sequence[Any],
     shared_mem: int = 0,
     *,
@@ -44,19 +41,8 @@ def check(
     The arrays that are passed in are not changed. Arrays have to be pointer parameters: one whose address stands in a
     struct is not known to be an array. Run small sizes: watching costs about a hundredfold.
     """
-    bound = kernel.bind(args)
-    grid, block = triple(grid, "grid"), triple(block, "block")
-    shared_mem = check_shared(shared_mem)
-    program = build_program(kernel.source, kernel.name, kernel.options, checked=True)
-    options = {"passes": max(orders, 1), "seed": seed}
-    start = time.perf_counter()
-    with (
-        on_host(bound, back=False) as local,
-        prepared(local, kernel.variables(), True, grid, block, shared_mem, 1, time_limit, **options) as (job, _),
-    ):
-        outcome = run_program(program, job, time_limit)
-    seconds = time.perf_counter() - start
-    lines = SourceLines(kernel.source, program) if outcome.records else None
-    dynamic = dynamic_name(kernel.source.text)
-    findings, notes = explain(outcome, local, lines, grid, block, shared_mem, dynamic, time_limit)
-    return Report(kernel.name, tuple(findings), tuple(notes), outcome.printed, seconds)
+    launch = kernel.bound(grid, block, args, shared_mem)
+    settings = RunSettings("checked", time_limit, orders=max(orders, 1), seed=seed)
+    with run_apart(launch, kernel.variables(), settings) as run:
+        findings, notes = explain(run.outcome, launch, SourceLines(launch.kernel.source, run.program))
+    return Report(launch.name, tuple(findings), tuple(notes), run.outcome.printed, run.outcome.seconds)

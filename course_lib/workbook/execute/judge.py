@@ -11,7 +11,7 @@ from course_lib import recording
 from course_lib.workbook.execute import executed
 from course_lib.workbook.execute.excerpt import error_headline, excerpt, numbered
 from course_lib.workbook.execute.limits import MAX_EXECUTED_BYTES
-from course_lib.workbook.execute.result import Problem
+from course_lib.workbook.execute.result import Problem, ProblemKind
 from course_lib.workbook.execute.tasks import Task
 
 __all__ = ["budget_overrun", "problems"]
@@ -69,7 +69,8 @@ def _stderr_problems(notebook: NotebookNode) -> Iterator[Problem]:
 
 
 def _metric_problem(metric: dict[str, Any]) -> Problem:
-    return Problem("metric", f"metric out of its band: {recording.describe(metric)}")
+    kind: ProblemKind = "timing" if metric.get("timed") else "metric"
+    return Problem(kind, f"metric out of its band: {recording.describe(metric)}", metric=metric["name"])
 
 
 def _size_problem(size: int) -> Problem:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-__all__ = ["MAX_EXECUTED_BYTES", "Part", "TimeBudget", "time_budget"]
+__all__ = ["MAX_EXECUTED_BYTES", "PARTS", "Part", "TimeBudget", "time_budget"]
 
 # solution: everything, answers included; student: labs/ as released; graded: a solution without its experiments
 Part = Literal["solution", "student", "graded"]
+PARTS: tuple[Part, ...] = get_args(Part)
 
 MAX_EXECUTED_BYTES = 2_000_000
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
-from multiprocessing.connection import Connection, wait
+from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Protocol
 
@@ -42,9 +43,8 @@ def run_tasks(tasks: Sequence[Task], jobs: int, watcher: Watcher) -> list[Result
                 number, task = waiting.pop()
                 worker.give(number, task)
                 watcher.started(task)
-            for worker, result in _finished(workers, watcher):
-                results[worker.number] = result
-                worker.task = None
+            for number, result in _finished(workers, watcher):
+                results[number] = result
                 watcher.finished(result)
     finally:  # an interrupt leaves none behind
         for worker in workers:
@@ -52,28 +52,19 @@ def run_tasks(tasks: Sequence[Task], jobs: int, watcher: Watcher) -> list[Result
     return [results[number] for number in range(len(tasks))]
 
 
-class _Worker:
-    """One process, which executes one task after the other.
+@dataclass
+class _Assignment:
+    """A task that a worker is at.
 
-    task      what it is at, None while it is idle; number  the task's place in the list.
-    progress  its last word on the task, None until the first.
+    number    the task's place in the list.
+    clock     when it began: the worker's first word, until then when it was given.
+    progress  the worker's last word, None until the first.
     """
 
-    task: Task | None = None
     number: int
-    progress: Progress | None
-
-    def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs,), daemon=True)
-        self.process.start()
-        theirs.close()
-
-    def give(self, number: int, task: Task) -> None:
-        self.number, self.task = number, task
-        self.clock, self.progress = time.monotonic(), None
-        self.connection.send(task)
+    task: Task
+    clock: float
+    progress: Progress | None = None
 
     def hear(self, progress: Progress) -> None:
         if self.progress is None:
@@ -89,10 +80,26 @@ class _Worker:
         return self.seconds > (self.task.budget.stop + GRACE_SECONDS if self.progress else FIRST_WORD_SECONDS)
 
     def lost(self, summary: str) -> Result:
-        """The result of a task whose worker cannot tell it any more; ends the worker."""
-        self.end()
+        """The result of a task whose worker cannot tell it any more."""
         problem = Problem("worker", summary, _tail(self.task.scratch / "worker.log"))
         return Result(self.task, self.seconds, self.seconds, self.progress or Progress(0, 0), problems=[problem])
+
+
+class _Worker:
+    """One process, which executes one task after the other; `at` is None while it is idle."""
+
+    at: _Assignment | None = None
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=work, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def give(self, number: int, task: Task) -> None:
+        self.at = _Assignment(number, task, time.monotonic())
+        self.connection.send(task)
 
     def end(self) -> None:
         self.process.terminate()
@@ -105,33 +112,46 @@ class _Worker:
 
 def _free(workers: list[_Worker], jobs: int) -> _Worker | None:
     """A worker without a task: an idle one, or a new one while there are fewer than `jobs`."""
-    workers[:] = [worker for worker in workers if worker.task or worker.process.is_alive()]
-    idle = next((worker for worker in workers if worker.task is None), None)
+    workers[:] = [worker for worker in workers if worker.at or worker.process.is_alive()]
+    idle = next((worker for worker in workers if worker.at is None), None)
     if idle is None and len(workers) < jobs:
         idle = _Worker()
         workers.append(idle)
     return idle
 
 
-def _finished(workers: Sequence[_Worker], watcher: Watcher) -> Iterator[tuple[_Worker, Result]]:
-    """Waits a moment for news; yields the workers whose task is over, with its result."""
-    busy: dict[Connection, _Worker] = {worker.connection: worker for worker in workers if worker.task}
-    for connection in wait(list(busy), timeout=0.5):
-        worker = busy.pop(connection)
-        try:
-            message = connection.recv()
-        except (EOFError, ConnectionError):
-            worker.process.join(5)
-            yield worker, worker.lost(f"its worker died with exit code {worker.process.exitcode}")
-            continue
-        if isinstance(message, Result):
-            yield worker, message
-        else:
-            worker.hear(message)
-            watcher.progressed(worker.task, message)
-    for worker in busy.values():
-        if worker.is_overdue:
-            yield worker, worker.lost(f"killed after {worker.seconds:.0f} s: it did not stop by itself")
+def _finished(workers: Sequence[_Worker], watcher: Watcher) -> Iterator[tuple[int, Result]]:
+    """Waits a moment for news; yields the number and result of each task that is over, and frees its worker."""
+    busy = [(worker, worker.at) for worker in workers if worker.at]
+    speaking = wait([worker.connection for worker, _ in busy], timeout=0.5)
+    for worker, at in busy:
+        result = _heard(worker, at, watcher) if worker.connection in speaking else _overdue(worker, at)
+        if result:
+            worker.at = None
+            yield at.number, result
+
+
+def _heard(worker: _Worker, at: _Assignment, watcher: Watcher) -> Result | None:
+    try:
+        message: Progress | Result = worker.connection.recv()
+    except (EOFError, ConnectionError):
+        worker.process.join(5)
+        code = worker.process.exitcode
+        worker.end()
+        return at.lost(f"its worker died with exit code {code}")
+    if isinstance(message, Result):
+        return message
+    at.hear(message)
+    watcher.progressed(at.task, message)
+    return None
+
+
+def _overdue(worker: _Worker, at: _Assignment) -> Result | None:
+    if not at.is_overdue:
+        return None
+    seconds = at.seconds
+    worker.end()
+    return at.lost(f"killed after {seconds:.0f} s: it did not stop by itself")
 
 
 def _tail(log: Path, lines: int = 8) -> str:

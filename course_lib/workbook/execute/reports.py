@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
-from course_lib.recording import in_band
+from course_lib.workbook.execute.document import RunDocument
 from course_lib.workbook.execute.result import Result
-from course_lib.workbook.execute.settings import Settings
 
 __all__ = ["write_json", "write_junit"]
 
@@ -21,48 +16,18 @@ __all__ = ["write_json", "write_junit"]
 _NO_XML = {code: "\N{REPLACEMENT CHARACTER}" for code in range(32) if chr(code) not in "\t\n\r"}
 
 
-def write_json(path: Path, root: Path, results: Sequence[Result], settings: Settings, seconds: float) -> None:
-    """Paths in it are relative to the course's root; times are in seconds, sizes in bytes."""
-    document = {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"system": platform.platform(), "python": platform.python_version()},
-        "settings": {**asdict(settings), "jobs": settings.workers},
-        "seconds": round(seconds, 3),
-        "ok": all(result.ok for result in results),
-        "results": [_entry(root, result) for result in results],
-    }
+def write_json(path: Path, run: RunDocument) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-
-
-def _entry(root: Path, result: Result) -> dict[str, Any]:
-    task = result.task
-    return {
-        "notebook": task.notebook,
-        "lab": task.lab,
-        "part": task.part,
-        "status": "ok" if result.ok else "failed",
-        "seconds": round(result.seconds, 3),
-        "wall_seconds": round(result.wall_seconds, 3),
-        "budget_seconds": task.budget.target,
-        "stop_seconds": task.budget.stop,
-        "cells_done": result.cells.done,
-        "cells_total": result.cells.total,
-        "executed": result.executed.relative_to(root).as_posix() if result.executed else None,
-        "bytes": result.size,
-        "metrics": [{**metric, "in_band": in_band(metric)} for metric in result.metrics],
-        "problems": [asdict(problem) for problem in result.problems],
-        "warnings": result.warnings,
-    }
+    path.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
 
 
 def write_junit(path: Path, results: Sequence[Result], seconds: float) -> None:
     """One suite for each part, one case for each notebook."""
-    suites = ElementTree.Element("testsuites", name="course run", **_totals(results, seconds))
+    suites = ElementTree.Element("testsuites", {"name": "course run", **_totals(results, seconds)})
     for part in dict.fromkeys(result.task.part for result in results):
         of_part = [result for result in results if result.task.part == part]
         totals = _totals(of_part, sum(result.wall_seconds for result in of_part))
-        suite = ElementTree.SubElement(suites, "testsuite", name=part, **totals)
+        suite = ElementTree.SubElement(suites, "testsuite", {"name": part, **totals})
         for result in of_part:
             _add_case(suite, result)
     path.parent.mkdir(parents=True, exist_ok=True)

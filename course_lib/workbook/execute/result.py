@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from course_lib.workbook.execute.tasks import Task
 
-__all__ = ["Problem", "Progress", "Result"]
+__all__ = ["Problem", "ProblemKind", "Progress", "Result"]
 
-ProblemKind = Literal["error", "metric", "stderr", "size", "time", "worker"]
+# timing: a metric out of its band that was measured with a clock; vanished: a metric that earlier runs recorded
+ProblemKind = Literal["error", "metric", "timing", "vanished", "stderr", "size", "time", "worker"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,14 @@ class Problem:
     summary  one line.
     detail   the failing cell's source and error, a few lines; may be empty.
     cell     id of the cell it happened in; may be empty.
+    metric   name of the metric it is about; may be empty.
     """
 
     kind: ProblemKind
     summary: str
     detail: str = ""
     cell: str = ""
+    metric: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Result:
     """
     seconds  what the time budget counts; wall_seconds  from start to end, the kernel's start included.
     size     bytes of the executed copy, None if there is none.
+    warnings  what an author should mend though nothing failed; notes  what a reader should know.
     """
 
     task: Task
@@ -50,6 +54,7 @@ class Result:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:

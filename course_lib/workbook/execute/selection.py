@@ -16,7 +16,8 @@ def select(notebooks: Mapping[str, SourceNotebook], names: Iterable[str]) -> lis
     """The notebooks that the names stand for, each once, in teaching order; all of them when there is no name.
 
     A name is a lab or notebook ("lab1_cnn_basics", "1a_neural_networks"), its first part ("lab1", "1a"), or the
-    path of one of a notebook's files or folders. Raises CourseError for one that stands for nothing; the message lists what there is.
+    path of one of a notebook's files or folders. Raises CourseError for one that stands for nothing; the message
+    lists what there is.
     """
     if not notebooks:
         raise CourseError("the course holds no notebooks yet")

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
-__all__ = ["Settings", "usable_cores"]
+from course_lib.machine import usable_cores
+from course_lib.workbook.execute.limits import Part
+
+__all__ = ["Settings"]
 
 
 @dataclass(frozen=True)
 class Settings:
     """
     profile, device, seed  the parameters that every notebook is given.
-    jobs     notebooks executed at a time; 0: one for each core that this process may use.
-    student  also execute the unanswered notebooks of labs/.
-    strict   a notebook over its time budget has failed, where it is otherwise only reported.
+    jobs      notebooks executed at a time; 0: one for each core that this process may use.
+    parts     which executions of each notebook.
+    strict    a notebook over its time budget has failed, where it is otherwise only reported.
+    changed   leave out what is the same as when it last passed.
+    accept_removed  a metric that the last passing run recorded and this one does not was removed on purpose.
+    keep      the run goes into the history, where later ones are compared with it.
     """
 
     profile: str = "fast"
     device: str = "auto"
     seed: int = 0
     jobs: int = 0
-    student: bool = True
+    parts: tuple[Part, ...] = ("solution",)
     strict: bool = False
+    changed: bool = False
+    accept_removed: bool = False
+    keep: bool = True
 
     @property
     def workers(self) -> int:
@@ -31,10 +39,3 @@ class Settings:
     @property
     def parameters(self) -> dict[str, str | int]:
         return {"profile": self.profile, "device": self.device, "seed": self.seed}
-
-
-def usable_cores() -> int:
-    """Cores that this process may use, which containers and batch systems set below the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What is printed when a run is over: failing cells, metrics with their bands, one closing line."""
+"""What is printed when a run is over: failing cells, metrics with their bands, differences, one closing line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from course_lib.recording import in_band
+from course_lib.workbook.execute.comparison import KINDS
+from course_lib.workbook.execute.document import RunDocument
 from course_lib.workbook.execute.result import Result
 
 __all__ = ["show"]
@@ -20,19 +22,41 @@ __all__ = ["show"]
 NOTEBOOKS_IN_FULL = 3
 
 
-def show(console: Console, root: Path, results: Sequence[Result], seconds: float, reports: Sequence[Path]) -> None:
+def show(console: Console, root: Path, results: Sequence[Result], run: RunDocument, reports: Sequence[Path]) -> None:
     for result in results:
         if not result.ok:
             _show_failure(console, root, result)
     _show_metrics(console, [result for result in results if result.task.part == "solution" and result.metrics])
     for result in results:
-        for warning in result.warnings:
-            console.print(f"[yellow]{result.task.notebook}[/]: {escape(warning)}", highlight=False)
+        for remark in [*result.warnings, *result.notes]:
+            console.print(f"[yellow]{result.task.notebook}[/]: {escape(remark)}", highlight=False, soft_wrap=True)
+    _show_differences(console, run)
+    if run["busy"]:
+        console.print(f"[yellow]Note[/]: {escape(run['busy'])}", highlight=False, soft_wrap=True)
+    if run["unchanged"]:
+        names = [
+            name["notebook"] + ("" if name["part"] == "solution" else f" ({name['part']})") for name in run["unchanged"]
+        ]
+        console.print(f"The same as when they last passed: {', '.join(names)}", highlight=False, soft_wrap=True)
+    console.print(_closing_line(root, results, run, reports), highlight=False, soft_wrap=True)
+
+
+def _closing_line(root: Path, results: Sequence[Result], run: RunDocument, reports: Sequence[Path]) -> str:
     failed = sum(not result.ok for result in results)
-    counts = f"{len(results) - failed} ok" + (f", [red]{failed} failed[/]" if failed else "")
+    gone = sum(difference["kind"] == "gone" for difference in run["differences"])
+    counts = [f"{len(results) - failed} ok"]
+    counts += [f"[red]{failed} failed[/]"] * bool(failed) + [f"[red]{gone} gone[/]"] * bool(gone)
+    counts += [f"{len(run['unchanged'])} unchanged"] * bool(run["unchanged"])
     places = ", ".join(str(_below(root, report)) for report in reports)
-    closing = f"{counts} in {seconds:.0f} s; executed copies in build/executed, reports: {places}"
-    console.print(closing, highlight=False, soft_wrap=True)
+    return f"{', '.join(counts)} in {run['seconds']:.0f} s; executed copies in build/executed, reports: {places}"
+
+
+def _show_differences(console: Console, run: RunDocument) -> None:
+    """What a failing notebook's own lines do not say already."""
+    for difference in run["differences"]:
+        if difference["kind"] not in ("broken", "vanished"):
+            what = f"{KINDS[difference['kind']]}: {difference['notebook']} {difference['part']}".rstrip()
+            console.print(f"[yellow]{what}[/]: {escape(difference['text'])}", highlight=False, soft_wrap=True)
 
 
 def _show_failure(console: Console, root: Path, result: Result) -> None:

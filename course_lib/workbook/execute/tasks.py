@@ -9,14 +9,18 @@ from pathlib import Path
 import nbformat
 
 from course_lib.errors import CourseError
-from course_lib.workbook.execute.limits import Part, TimeBudget, time_budget
-from course_lib.workbook.execute.settings import Settings, usable_cores
+from course_lib.machine import usable_cores
+from course_lib.workbook.execute.fingerprint import Fingerprints
+from course_lib.workbook.execute.limits import PARTS, Part, TimeBudget, time_budget
+from course_lib.workbook.execute.settings import Settings
 from course_lib.workbook.expand import SKIPPED_TAG, expand
 from course_lib.workbook.source import SourceNotebook
 
 __all__ = ["Task", "plan"]
 
 START_HERE = "start_here"
+# the notebooks' library is the package that this command is part of
+LIBRARY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Task:
     input     the notebook to execute; executed  where its executed copy goes.
     scratch   an empty folder of its own: the kernel's working directory, and the worker's log.
     threads   how many the notebook's libraries may use.
+    fingerprint  of all that its outcome rests on (fingerprint.py); empty where nobody asks.
     """
 
     notebook: str
@@ -37,6 +42,7 @@ class Task:
     parameters: dict[str, str | int]
     budget: TimeBudget
     threads: int
+    fingerprint: str = ""
 
     @property
     def allow_errors(self) -> bool:
@@ -51,45 +57,51 @@ class Task:
 def plan(
     root: Path, notebooks: Iterable[SourceNotebook], settings: Settings, scratch: Path, *, whole_course: bool
 ) -> list[Task]:
-    """The tasks, longest first; their inputs are written below `scratch`, an empty folder.
+    """The tasks, part by part; their inputs are written below `scratch`, an empty folder.
 
     whole_course  start_here belongs to no lab: it is executed when all of them are.
 
     Raises CourseError if a student notebook has not been built.
     """
-    threads = max(1, usable_cores() // settings.workers)
-    tasks: dict[Part, list[Task]] = {"solution": [], "graded": [], "student": []}
-
-    def add(part: Part, lab: str, name: str, source: Path) -> None:
-        place = Path(part, lab, name)
-        tasks[part].append(
-            Task(
-                notebook=name,
-                lab=lab,
-                part=part,
-                input=source,
-                executed=root / "build" / "executed" / place.with_name(f"{name}.ipynb"),
-                scratch=scratch / place,
-                parameters=settings.parameters,
-                budget=time_budget(part, settings.profile),
-                threads=threads,
-            )
-        )
-
+    planned = _Plan(root, settings, scratch)
     for notebook in notebooks:
+        folders = (notebook.folder, notebook.marking)
         solution = scratch / "input" / notebook.lab / f"{notebook.id}.ipynb"
         solution.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(expand(notebook), solution)
-        add("solution", notebook.lab, notebook.id, solution)
-        add("graded", notebook.lab, notebook.id, solution)
-        if settings.student:
-            add("student", notebook.lab, notebook.id, _built(root / "labs" / notebook.lab / f"{notebook.id}.ipynb"))
-    if settings.student and whole_course:
-        add("student", "", START_HERE, _built(root / "labs" / f"{START_HERE}.ipynb"))
-    return [task for part in tasks.values() for task in part]
+        planned.add("solution", notebook.lab, notebook.id, solution, folders)
+        planned.add("graded", notebook.lab, notebook.id, solution, folders)
+        planned.add("student", notebook.lab, notebook.id, root / "labs" / notebook.lab / f"{notebook.id}.ipynb")
+    if whole_course:
+        planned.add("student", "", START_HERE, root / "labs" / f"{START_HERE}.ipynb")
+    return [task for part in settings.parts for task in planned.tasks[part]]
 
 
-def _built(path: Path) -> Path:
-    if not path.exists():
-        raise CourseError(f"{path} has not been built: run `course build`, or leave it out with --no-student")
-    return path
+class _Plan:
+    """Tasks as they are added; those of parts that were not asked for are passed over."""
+
+    def __init__(self, root: Path, settings: Settings, scratch: Path) -> None:
+        self.root, self.settings, self.scratch = root, settings, scratch
+        self.threads = max(1, usable_cores() // settings.workers)
+        self.fingerprints = Fingerprints(root, settings, LIBRARY)
+        self.tasks: dict[Part, list[Task]] = {part: [] for part in PARTS}
+
+    def add(self, part: Part, lab: str, name: str, source: Path, folders: Iterable[Path] = ()) -> None:
+        if part not in self.settings.parts:
+            return
+        if not source.exists():
+            raise CourseError(f"{source} has not been built: run `course build`, or execute --part solution alone")
+        place = Path(part, lab, name)
+        task = Task(
+            notebook=name,
+            lab=lab,
+            part=part,
+            input=source,
+            executed=self.root / "build" / "executed" / place.with_name(f"{name}.ipynb"),
+            scratch=self.scratch / place,
+            parameters=self.settings.parameters,
+            budget=time_budget(part, self.settings.profile),
+            threads=self.threads,
+            fingerprint=self.fingerprints.of(part, nbformat.read(source, as_version=4), folders),
+        )
+        self.tasks[part].append(task)

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 
 from course_lib.workbook.execute import executed, judge
 from course_lib.workbook.execute.excerpt import numbered
-from course_lib.workbook.execute.result import Problem, Progress, Result
+from course_lib.workbook.execute.result import Problem, ProblemKind, Progress, Result
 from course_lib.workbook.execute.tasks import Task
 
 __all__ = ["work"]
@@ -110,7 +110,7 @@ class _Run:
             return self._problem("worker", f"{type(error).__name__}: {lines[-1] if lines else ''}".rstrip(": "))
         return None
 
-    def _problem(self, kind: str, summary: str) -> Problem:
+    def _problem(self, kind: ProblemKind, summary: str) -> Problem:
         if self.current is None:
             return Problem(kind, f"{summary}, before the first cell")
         where = self.current.id

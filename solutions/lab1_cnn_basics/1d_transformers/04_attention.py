@@ -128,6 +128,6 @@ for _ in range(120):
     optimizer.zero_grad()
     F.cross_entropy(model(tokens[:, :-1])[:, 7:].flatten(0, 1), string.flatten()).backward()
     optimizer.step()
-maps = models.attention_maps(model, tokens[:1, :-1])
+maps = models.attention_weights(model, tokens[:1, :-1])
 letters = ["abcdefghijklmnop"[token] for token in tokens[0, :-1]]
 explore.attention_maps([layer[0] for layer in maps.values()], letters)

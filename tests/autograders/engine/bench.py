@@ -22,19 +22,19 @@ class Bench:
 
     def __init__(self, grader: SubmissionGrader) -> None:
         self.grader = grader
-        self._slot = SandboxSlot(grader.supply, 0.0)
+        self._slot = SandboxSlot(grader.supply, 0.0, free_starts=grader._free_starts())
 
     def start(self) -> None:
         """Have a sandbox that serves the next submission."""
         with self.slot(60.0) as slot:
-            kernel = slot.fork()
-            assert kernel
-            kernel.close()
+            process = slot.fork()
+            assert process
+            process.close()
 
     @contextlib.contextmanager
     def slot(self, seconds: float) -> Iterator[SandboxSlot]:
         self._slot.deadline = time.monotonic() + seconds
-        self._slot._starts.count = 0
+        self._slot._starts.count = int(self._slot._sandbox is not None)
         yield self._slot
 
     def grade(self, submission: Submission) -> SubmissionResult:

@@ -20,5 +20,5 @@ class FixedReply:
         return self.reply
 
     @contextmanager
-    def elsewhere(self, seconds):
+    def clean_process(self, seconds):
         yield self

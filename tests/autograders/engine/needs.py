@@ -6,7 +6,7 @@ import functools
 
 import pytest
 
-from autograders.engine.isolation.sandbox import SandboxMissing, require_sandbox
+from autograders.engine.isolation.available import SandboxMissing, require_sandbox
 
 
 @functools.cache

@@ -9,9 +9,9 @@ import nbformat
 import pytest
 
 from autograders.engine.records.autograded import autograded_notebook
-from autograders.engine.records.nbgrader_versions import student_version
 from autograders.engine.verdict import CaseResult, CellRun, QuestionResult, Verdict
-from course_lib.workbook.nbgrader_settings import TEXT_STUB
+from course_lib.handin.stubs import TEXT_STUB
+from course_lib.workbook.release import student_version
 from tests.autograders.engine.synthetic_results import LAB, ROOT, png, synthetic_result, tiny_sources
 
 

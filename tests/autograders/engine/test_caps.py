@@ -80,7 +80,7 @@ def test_groups_of_graders_that_are_gone_are_removed(made):
 
 
 def test_without_groups_the_command_is_as_it_was():
-    made = NoCaps()
+    made = NoCaps(LIMITS)
     assert made.command(["a", "b"]) == ["a", "b"] and made.kind == "rlimits" and not made.ran_out_of_memory()
 
 

@@ -137,7 +137,7 @@ class Forger:
         return self.reply if isinstance(self.reply, bytes) else wire.dumps({"value": self.reply})
 
     @contextmanager
-    def elsewhere(self, seconds):
+    def clean_process(self, seconds):
         yield self
 
 

@@ -176,13 +176,13 @@ def test_forged_replies_earn_nothing(reply):
     assert result.score == 0 and not result.is_fault
 
 
-def test_what_ends_the_kernel_ends_the_cases():
+def test_what_ends_the_process_ends_the_cases():
     class Dies:
         asked = 0
 
         def ask(self, request):
             self.asked += 1
-            raise StudentFault(Verdict.DIED, "gone", ends_kernel=True)
+            raise StudentFault(Verdict.DIED, "gone", ends_process=True)
 
     dies = Dies()
     result = put(three_cases, {}, asker=dies)

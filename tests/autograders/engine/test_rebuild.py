@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograders.engine.repair.rebuild import Helper, is_untouched, rebuild
+from autograders.engine.repair.rebuild import Helper, rebuild
 from autograders.engine.repair.released import released
 from course_lib.workbook import source_notebooks
 from course_lib.workbook.expand import expand
@@ -85,7 +85,8 @@ class TestWholeCourse:
         assert len(everything) == len(course_notebook.text.of_kind("exercise", "quiz", "question"))
         assert (got.repairs, got.problems, got.helpers) == ((), (), ())
         for answer in course_notebook.text.of_kind("exercise", "quiz", "question"):
-            assert is_untouched(answer, everything[answer.id]) == (version == "stub")
+            known = released(course_notebook).by_id[answer.id]
+            assert known.is_untouched(everything[answer.id]) == (version == "stub")
 
 
 class TestEditors:
@@ -407,12 +408,12 @@ class TestTrust:
             assert SECRET not in json.dumps([got.answers, got.texts, [helper.source for helper in got.helpers]])
 
     def test_is_untouched(self):
-        [add] = [entry for entry in sums().cells if entry.kind == "exercise" and entry.id == "add"]
-        [why] = [entry for entry in sums().cells if entry.kind == "question"]
-        stub = cell(student(), "add")["source"]
-        assert is_untouched(add, stub) and is_untouched(add, f"\n{stub} \n") and is_untouched(add, " \n")
-        assert not is_untouched(add, ANSWERS["add"]) and not is_untouched(add, cell(solution(), "add")["source"])
-        assert is_untouched(why, "*Your answer here.*\n") and not is_untouched(why, "No idea.")
+        known = released(sums()).by_id
+        [why] = [known[entry.id] for entry in sums().cells if entry.kind == "question"]
+        add, stub = known["add"], cell(student(), "add")["source"]
+        assert add.is_untouched(stub) and add.is_untouched(f"\n{stub} \n") and add.is_untouched(" \n")
+        assert not add.is_untouched(ANSWERS["add"]) and not add.is_untouched(cell(solution(), "add")["source"])
+        assert why.is_untouched("*Your answer here.*\n") and not why.is_untouched("No idea.")
 
     @pytest.mark.parametrize(
         ("raw", "word"),

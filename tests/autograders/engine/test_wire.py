@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograders.engine.isolation.inside import kernel as inside
+from autograders.engine.isolation.inside import student_process as inside
 from autograders.engine.isolation.inside import wire
 from autograders.engine.isolation.limits import Limits
 from tests.examples import examples
@@ -187,16 +187,13 @@ def test_bytes_of_any_size_come_back_between_tensors(size):
 
 
 def test_figures_at_their_limits_reach_the_grader_and_larger_ones_are_named():
-    shown = inside.Collected()
-    for size in (inside.MAX_IMAGE + 1, *[inside.MAX_IMAGE] * (inside.MAX_IMAGES + 3)):
+    shown, limits = inside.Collected(), Limits()
+    shown.kept = inside.Kept(limits.images, limits.image, limits.shown)
+    for size in (limits.image + 1, *[limits.image] * (limits.images + 3)):
         shown.publish({"image/png": b"\x89PNG\r\n".ljust(size, b"x")})
     images, texts = shown.take()
     reply = wire.dumps({"value": {"images": images, "text": "\n".join(texts)}})
     back = wire.loads(reply)["value"]
-    assert [len(image) for image in back["images"]] == [inside.MAX_IMAGE] * inside.MAX_IMAGES
+    assert [len(image) for image in back["images"]] == [limits.image] * limits.images
     assert "1,000,001 bytes was left out" in back["text"] and back["text"].count("Only the first 4 figures") == 1
-    assert len(reply) < Limits().reply / 2  # so that no sum of figures makes a reply too large
-
-
-def test_what_the_kernel_keeps_is_what_the_grader_takes():
-    assert (Limits().images, Limits().image, Limits().shown) == (inside.MAX_IMAGES, inside.MAX_IMAGE, inside.MAX_TEXT)
+    assert len(reply) < limits.reply / 2  # so that no sum of figures makes a reply too large

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.cuda.calling.arguments import ArgumentError, bind
-from course_lib.cuda.reading.signature import parse
+from course_lib.cuda.calling.arguments import Binder
+from course_lib.cuda.calling.errors import ArgumentError
+from course_lib.cuda.reading.kernel_text import read_kernel
 
 torch = pytest.importorskip("torch")
 
 
 def bound(declaration, *arguments):
-    return bind(parse(f"__global__ void k({declaration})", "k"), arguments)
+    return Binder(read_kernel(f"__global__ void k({declaration})", "k").signature)(arguments)
 
 
 def refusal(declaration, *arguments):
@@ -32,7 +33,7 @@ def test_the_number_of_arguments():
 
 def test_one_argument_without_a_tuple():
     with pytest.raises(ArgumentError, match=r"written \(x,\)"):
-        bind(parse("__global__ void k(float* x)", "k"), np.zeros(3, np.float32))
+        Binder(read_kernel("__global__ void k(float* x)", "k").signature)(np.zeros(3, np.float32))
 
 
 @pytest.mark.parametrize(
@@ -122,11 +123,11 @@ def test_a_view_passes_its_first_element_and_its_reach():
 
 
 def test_arrays_that_have_no_plain_memory():
-    with pytest.raises(TypeError, match="negative stride"):
+    with pytest.raises(ArgumentError, match="negative stride"):
         bound("float* x", np.zeros(4, np.float32)[::-1])
-    with pytest.raises(TypeError, match="dense tensors"):
+    with pytest.raises(ArgumentError, match="dense tensors"):
         bound("float* x", torch.eye(3).to_sparse())
-    with pytest.raises(TypeError, match="not on meta"):
+    with pytest.raises(ArgumentError, match="not on meta"):
         bound("float* x", torch.zeros(3, device="meta"))
 
 

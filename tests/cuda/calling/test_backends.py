@@ -8,10 +8,11 @@ import pytest
 
 from course_lib import cuda
 from course_lib.cuda.calling import backends
-from course_lib.cuda.calling.arguments import Bound, bind
+from course_lib.cuda.calling.arguments import Binder, Bound
 from course_lib.cuda.calling.arrays import Array
 from course_lib.cuda.calling.geometry import check_shared, triple
-from course_lib.cuda.reading.signature import parse
+from course_lib.cuda.reading.kernel_text import read_kernel
+from course_lib.errors import CourseError
 
 SOURCE = "__global__ void k(float* x, float* y, int n) { if (threadIdx.x < n) y[threadIdx.x] = x[threadIdx.x]; }"
 
@@ -23,7 +24,7 @@ def on_gpu(bound, device=0):
 
 @pytest.fixture
 def bound():
-    return bind(parse(SOURCE, "k"), (np.zeros(3, np.float32), np.zeros(3, np.float32), 3))
+    return Binder(read_kernel(SOURCE, "k").signature)((np.zeros(3, np.float32), np.zeros(3, np.float32), 3))
 
 
 def test_the_arrays_decide(bound):
@@ -48,9 +49,9 @@ def test_use_has_the_last_word_and_ends():
 
 
 def test_names_of_backends():
-    with pytest.raises(ValueError, match='"cuda", "host" or None'), cuda.use("cpu"):
+    with pytest.raises(CourseError, match='"cuda", "host" or None'), cuda.use("cpu"):
         pass
-    with pytest.raises(ValueError, match='"cuda", "host" or None'):
+    with pytest.raises(CourseError, match='"cuda", "host" or None'):
         cuda.compile(SOURCE, "k", backend="gpu")
 
 
@@ -78,6 +79,10 @@ def test_torch_and_numpy_share_a_call():
         ((32, 33), "block", r"\(32, 33, 1\) are 1056"),
         ((1, 2, 3, 4), "grid", "one to three"),
         (1.5, "grid", "one to three"),
+        ("16", "grid", "one to three"),
+        ((float("nan"), 1), "grid", "one to three"),
+        (([2],), "block", "one to three"),
+        (None, "block", "not None"),
         ((), "block", "one to three"),
     ],
 )
@@ -91,8 +96,9 @@ def test_sizes():
     assert triple((np.int64(5), 2), "grid") == (5, 2, 1)
     assert triple((8, 8, 16), "block") == (8, 8, 16)
     assert check_shared(232448) == 232448
-    with pytest.raises(cuda.LaunchError):
-        check_shared(-1)
+    for bytes_asked in (-1, 1.5, "48 KB"):
+        with pytest.raises(cuda.LaunchError, match="227 KB"):
+            check_shared(bytes_asked)
 
 
 def test_compile_errors_name_the_file_and_line(tmp_path):

@@ -8,6 +8,7 @@ import course_lib
 from course_lib import cuda
 from course_lib.cuda.gpu.expectations import expectations
 from course_lib.cuda.gpu.resources import Resources
+from course_lib.errors import CourseError
 from tests.cuda.nvrtc_here import needs_nvrtc
 
 LIBRARY = Path(course_lib.__file__).parent
@@ -89,5 +90,5 @@ def test_what_is_not_as_expected_is_named(tmp_path, changes, said):
 def test_lines_that_say_nothing_clear(tmp_path, line):
     path = tmp_path / "k.cu"
     path.write_text(line + "\n")
-    with pytest.raises(ValueError, match=r"k\.cu: "):
+    with pytest.raises(CourseError, match=r"k\.cu: "):
         expectations(path)

@@ -8,17 +8,20 @@ import numpy as np
 import pytest
 
 from course_lib import cuda
+from course_lib.cuda.calling.arguments import Binder
 from course_lib.cuda.calling.arrays import Array
+from course_lib.cuda.calling.bound_launch import BoundLaunch
 from course_lib.cuda.gpu import gpu_kernel
 from course_lib.cuda.gpu.gpu_launch import Parameters
-from course_lib.cuda.reading.signature import parse
-from course_lib.cuda.reading.source import read_source
+from course_lib.cuda.reading.kernel_text import read_kernel
 from tests.cuda.nvrtc_here import needs_nvrtc
 
 SOURCE = """
 struct Shape { int rows; double scale; char tag; };
 __global__ void k(float* x, Shape s, short n, half h, unsigned char b, double d, const float* y, long long m) {}
 """
+
+KERNEL = read_kernel("__global__ void k(float* x, int n) { extern __shared__ float s[]; s[0] = n; x[0] = s[0]; }", "k")
 
 
 def passed(address, sizes):
@@ -28,7 +31,7 @@ def passed(address, sizes):
 
 
 def test_every_value_lies_behind_its_pointer():
-    binder = cuda.kernel.Binder(parse(SOURCE, "k"))
+    binder = Binder(read_kernel(SOURCE, "k").signature)
     x = np.zeros(3, np.float32)
     shape = struct.pack("i4xdc7x", 3, 0.5, b"t")
     parameters = Parameters()
@@ -41,7 +44,8 @@ def test_every_value_lies_behind_its_pointer():
 
 
 def test_every_parameter_is_aligned_for_any_type():
-    bound = cuda.kernel.Binder(parse("__global__ void k(bool a, double b, bool c, long d)", "k"))((True, 1.0, False, 3))
+    kernel = read_kernel("__global__ void k(bool a, double b, bool c, long d)", "k")
+    bound = Binder(kernel.signature)((True, 1.0, False, 3))
     parameters = Parameters()
     address = parameters.pack(bound)
     pointers = (ctypes.c_void_p * 4).from_address(address)
@@ -114,16 +118,19 @@ def launched(monkeypatch):
     def make(**how):
         notes = NotesOnly(**how)
         monkeypatch.setattr(gpu_kernel, "_cupy", lambda: notes)
-        source = "__global__ void k(float* x, int n) { extern __shared__ float s[]; s[0] = n; x[0] = s[0]; }"
-        return gpu_kernel.GpuKernel(read_source(source, "k"), "k", ()), notes
+        return gpu_kernel.GpuKernel(KERNEL), notes
 
     return make
 
 
-def bound_for(kernel_source_arguments, device=0, library="cupy"):
-    bound = cuda.kernel.Binder(parse("__global__ void k(float* x, int n)", "k"))(kernel_source_arguments)
-    bound[0].array = on_gpu(kernel_source_arguments[0], device, library)
+def bound_for(arguments, device=0, library="cupy"):
+    bound = Binder(KERNEL.signature)(arguments)
+    bound[0].array = on_gpu(arguments[0], device, library)
     return bound
+
+
+def launch(arguments, grid=(1, 1, 1), block=(1, 1, 1), shared_mem=0):
+    return BoundLaunch(KERNEL, grid, block, arguments, shared_mem)
 
 
 @needs_nvrtc
@@ -132,7 +139,7 @@ class TestLaunch:
 
     def test_it_reaches_the_driver(self, launched):
         kernel, notes = launched()
-        kernel.launch((2, 3, 1), (32, 1, 1), bound_for((self.x, 5)), 0)
+        kernel.run(launch(bound_for((self.x, 5)), (2, 3, 1), (32, 1, 1)))
         ((function, sizes, shared, stream, parameters, extra),) = notes.launches
         assert (function, sizes, shared, stream, extra) == (4711, (2, 3, 1, 32, 1, 1), 0, 99, 0)
         address, n = passed(parameters, [8, 4])
@@ -144,13 +151,12 @@ class TestLaunch:
 
         for capability, arch in (("75", "sm_75"), ("90", "sm_90a")):
             kernel, _ = launched(capability=capability)
-            source = kernel._source
-            assert kernel._cubin.path == nvrtc.compile_cubin(source, "k", arch).path
+            assert kernel._cubin.path == nvrtc.compile_cubin(KERNEL, arch).path
 
     def test_more_shared_memory_is_asked_for_once(self, launched):
         kernel, notes = launched()
         for shared in (0, 47 * 1024, 48 * 1024, 100 * 1024, 60 * 1024, 100 * 1024, 200 * 1024):
-            kernel.launch((1, 1, 1), (1, 1, 1), bound_for((self.x, 5)), shared)
+            kernel.run(launch(bound_for((self.x, 5)), shared_mem=shared))
         # 1 KB of the 48 that need no asking is static
         sizes = [48 * 1024, 100 * 1024, 200 * 1024]
         assert notes.allowed == [("max_dynamic_shared_size_bytes", size) for size in sizes]
@@ -159,34 +165,34 @@ class TestLaunch:
     def test_another_device_is_entered(self, launched):
         kernel, notes = launched(current=0)
         before = len(notes.entered)
-        kernel.launch((1, 1, 1), (1, 1, 1), bound_for((self.x, 5), device=2), 0)
+        kernel.run(launch(bound_for((self.x, 5), device=2)))
         assert 2 in notes.entered[before:]
 
     def test_what_the_driver_refuses_is_an_error(self, launched):
         kernel, _ = launched(refuses="launch")
         with pytest.raises(cuda.LaunchError, match=r"the driver refused grid \(1, 1, 1\), block \(1, 1, 1\)"):
-            kernel.launch((1, 1, 1), (1, 1, 1), bound_for((self.x, 5)), 0)
+            kernel.run(launch(bound_for((self.x, 5))))
         kernel, _ = launched(refuses="max_dynamic_shared_size_bytes")
         with pytest.raises(cuda.LaunchError, match="does not give a block 204800 bytes"):
-            kernel.launch((1, 1, 1), (1, 1, 1), bound_for((self.x, 5)), 200 * 1024)
+            kernel.run(launch(bound_for((self.x, 5)), shared_mem=200 * 1024))
 
     def test_arrays_that_the_gpu_cannot_reach(self, launched):
         kernel, _ = launched()
-        bound = cuda.kernel.Binder(parse("__global__ void k(float* x, int n)", "k"))((self.x, 5))
+        bound = Binder(KERNEL.signature)((self.x, 5))
         with pytest.raises(cuda.ArgumentError, match=r"`float\* x` got a float32 numpy array of shape \(4,\)"):
-            kernel.launch((1, 1, 1), (1, 1, 1), bound, 0)
+            kernel.run(launch(bound))
 
     def test_arrays_on_two_devices(self, launched):
         kernel, _ = launched()
         bound = bound_for((self.x, 5)) + bound_for((self.x, 5), device=1)
         with pytest.raises(cuda.ArgumentError, match="lie on GPUs 0 and 1"):
-            kernel.launch((1, 1, 1), (1, 1, 1), bound, 0)
+            kernel.run(launch(bound))
 
     def test_torchs_stream_is_taken_for_tensors(self, launched, monkeypatch):
         torch = pytest.importorskip("torch")
         monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
         monkeypatch.setattr(torch.cuda, "current_stream", lambda device: SimpleNamespace(cuda_stream=1000 + device))
         kernel, notes = launched()
-        kernel.launch((1, 1, 1), (1, 1, 1), bound_for((self.x, 5), library="torch"), 0)
-        kernel.launch((1, 1, 1), (1, 1, 1), bound_for((self.x, 5), library="cupy"), 0)
+        kernel.run(launch(bound_for((self.x, 5), library="torch")))
+        kernel.run(launch(bound_for((self.x, 5), library="cupy")))
         assert [launch[3] for launch in notes.launches] == [1000, 99]

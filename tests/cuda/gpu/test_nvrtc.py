@@ -6,6 +6,7 @@ from course_lib import cuda, native
 from course_lib.cuda.gpu import nvrtc
 from course_lib.cuda.gpu.expectations import ARCHITECTURES
 from course_lib.cuda.gpu.gpu_kernel import architecture
+from course_lib.cuda.reading.kernel_text import KernelText
 from course_lib.cuda.reading.source import Source, read_source
 from tests.cuda.nvrtc_here import needs_nvrtc
 from tests.cuda.third_party import KERNELS
@@ -156,23 +157,24 @@ def test_a_cubin_is_kept_and_everything_it_depends_on_is_in_its_name(tmp_path, m
     really = nvrtc._run
     monkeypatch.setattr(nvrtc, "_run", lambda *given: runs.append(given) or really(*given))
     source = read_source("template <class T> __global__ void k(T* x) { x[0] = 1; }\n__constant__ float w[3];", "k")
-    first = nvrtc.compile_cubin(source, "k<float>", "sm_80")
+    longer = Source(source.text + "\n", source.file)
+    first = nvrtc.compile_cubin(KernelText(source, "k<float>"), "sm_80")
     assert first.path.read_bytes()[:4] == b"\x7fELF"
     assert first.symbol == "_Z1kIfEvPT_"
     assert first.variables == {"w": "w"}
     assert "registers" in first.log
-    assert nvrtc.compile_cubin(source, "k<float>", "sm_80") == first
+    assert nvrtc.compile_cubin(KernelText(source, "k<float>"), "sm_80") == first
     assert len(runs) == 1
     for other in (
-        lambda: nvrtc.compile_cubin(source, "k<double>", "sm_80"),
-        lambda: nvrtc.compile_cubin(source, "k<float>", "sm_90a"),
-        lambda: nvrtc.compile_cubin(source, "k<float>", "sm_80", ("-lineinfo",)),
-        lambda: nvrtc.compile_cubin(Source(source.text + "\n", source.file), "k<float>", "sm_80"),
+        lambda: nvrtc.compile_cubin(KernelText(source, "k<double>"), "sm_80"),
+        lambda: nvrtc.compile_cubin(KernelText(source, "k<float>"), "sm_90a"),
+        lambda: nvrtc.compile_cubin(KernelText(source, "k<float>", ("-lineinfo",)), "sm_80"),
+        lambda: nvrtc.compile_cubin(KernelText(longer, "k<float>"), "sm_80"),
     ):
         assert other().path != first.path
     assert len(runs) == 5
     first.path.unlink()
-    assert nvrtc.compile_cubin(source, "k<float>", "sm_80").path == first.path
+    assert nvrtc.compile_cubin(KernelText(source, "k<float>"), "sm_80").path == first.path
     assert first.path.exists()
 
 
@@ -182,9 +184,9 @@ def test_the_wrappers_are_part_of_the_key(tmp_path, monkeypatch):
     monkeypatch.setattr(nvrtc, "INCLUDE", tmp_path)
     source = Source('#include "mine.cuh"\n__global__ void k(int* x) { x[0] = VALUE; }', "k.cu")
     header.write_text("#define VALUE 1\n")
-    first = nvrtc.compile_cubin(source, "k", "sm_80")
+    first = nvrtc.compile_cubin(KernelText(source, "k"), "sm_80")
     header.write_text("#define VALUE 2\n")
-    assert nvrtc.compile_cubin(source, "k", "sm_80").path != first.path
+    assert nvrtc.compile_cubin(KernelText(source, "k"), "sm_80").path != first.path
 
 
 def test_spills_and_stack_are_seen():

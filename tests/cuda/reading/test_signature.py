@@ -2,7 +2,13 @@
 
 import pytest
 
-from course_lib.cuda.reading.signature import kernel_names, parse
+from course_lib.cuda.reading.kernel_text import read_kernel
+from course_lib.cuda.reading.signature import NoSuchKernel
+from course_lib.cuda.reading.source import read_source
+
+
+def parse(text, name, options=()):
+    return read_kernel(text, name, options).signature
 
 
 def types(text, name, **options):
@@ -99,8 +105,8 @@ def test_structs_are_passed_as_bytes():
 
 def test_a_kernel_that_is_not_there():
     text = "__global__ void first(int n) {}\n__global__ void second() {}\n__device__ void third() {}"
-    assert kernel_names(text) == ["first", "second"]
-    with pytest.raises(ValueError, match="no __global__ function named 'third'; it declares: first, second"):
+    assert [kernel.name for kernel in read_source(text, "k").kernels] == ["first", "second"]
+    with pytest.raises(NoSuchKernel, match="no __global__ function named 'third'; it declares: first, second"):
         parse(text, "third")
-    with pytest.raises(ValueError, match="does not close"):
+    with pytest.raises(NoSuchKernel, match="does not close"):
         parse(text, "first<int")

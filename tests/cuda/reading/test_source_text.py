@@ -1,12 +1,15 @@
-"""Sources as text: comments, brackets, includes; and the rewriting that the host compiler needs."""
+"""Sources as text: comments, brackets, includes, and what they declare."""
 
 import pytest
 
-from course_lib.cuda.reading.collectives import may_wait
-from course_lib.cuda.reading.device_variables import device_variables, mark_variables
-from course_lib.cuda.reading.shared_declarations import dynamic_name, rewrite_shared
-from course_lib.cuda.reading.source import read_source
+from course_lib.cuda.reading.kernel_text import KernelText
+from course_lib.cuda.reading.source import Source, read_source
 from course_lib.cuda.reading.source_text import blank_comments, closing, split_top
+from course_lib.errors import CourseError
+
+
+def source(text):
+    return Source(text, "k.cu")
 
 
 def test_comments_and_literals_become_spaces_of_the_same_length():
@@ -56,44 +59,15 @@ def test_includes_come_in_place_and_keep_their_own_lines(tmp_path):
 
 
 def test_a_source_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no CUDA source at"):
+    with pytest.raises(CourseError, match="no CUDA source at"):
         read_source(tmp_path / "none.cu", "k")
 
 
-@pytest.mark.parametrize(
-    ("declaration", "rewritten"),
-    [
-        ("__shared__ float a[4];", "typedef float a_type[4]; COURSE_SHARED(a_type, a);"),
-        ("extern __shared__ float s[];", "typedef float s_type[]; COURSE_DYNAMIC_SHARED(s_type, s);"),
-        ("static __shared__ volatile int n;", "typedef volatile int n_type; COURSE_SHARED(n_type, n);"),
-        (
-            "__shared__ T a[N][N + 1], *p;",
-            "typedef T a_type[N][N + 1], *p_type; COURSE_SHARED(a_type, a); COURSE_SHARED(p_type, p);",
-        ),
-        ("__shared__ alignas(16) half x[2];", "typedef __align__(16) half x_type[2]; COURSE_SHARED(x_type, x);"),
-        ("__shared__ Foo<int, 3>::T x;", "typedef Foo<int, 3>::T x_type; COURSE_SHARED(x_type, x);"),
-    ],
-)
-def test_shared_declarations(declaration, rewritten):
-    assert rewrite_shared(f"{{ {declaration} }}").split() == f"{{ {rewritten} }}".split()
-
-
-def test_rewriting_keeps_line_numbers():
-    text = "void f() {\n  __shared__ float\n    a[4],\n    b;\n  int after;\n}\n"
-    assert rewrite_shared(text).count("\n") == text.count("\n")
-    assert rewrite_shared(text).splitlines()[4].strip() == "int after;"
-
-
-def test_what_is_no_declaration_stays():
-    for text in ("// __shared__ float a[4];\n", '"__shared__ int x;"', "#define S __shared__ float s[4];\n"):
-        assert rewrite_shared(text) == text
-
-
 def test_the_name_of_dynamic_shared_memory():
-    assert dynamic_name("extern __shared__ float tile[];") == "tile"
-    assert dynamic_name("extern __shared__ __align__(16) unsigned char raw[ ];") == "raw"
-    assert dynamic_name("extern __shared__ float a[]; extern __shared__ float b[];") == "dynamic shared memory"
-    assert dynamic_name("__shared__ float a[4];") == "dynamic shared memory"
+    assert source("extern __shared__ float tile[];").dynamic_name == "tile"
+    assert source("extern __shared__ __align__(16) unsigned char raw[ ];").dynamic_name == "raw"
+    assert source("extern __shared__ float a[]; extern __shared__ float b[];").dynamic_name == "dynamic shared memory"
+    assert source("__shared__ float a[4];").dynamic_name == "dynamic shared memory"
 
 
 def test_device_variables():
@@ -111,11 +85,8 @@ def test_device_variables():
     struct S { __device__ int method() { return 1; } };
     __device__ int g;
     """
-    assert device_variables(text) == ["a", "b", "c", "one::hidden", "one::d", "e", "g"]
-    marked = mark_variables(text)
-    assert marked.count("COURSE_VARIABLE") == 5
-    assert marked.count("COURSE_CONSTANT") == 1
-    assert marked.replace(" COURSE_VARIABLE ", "").replace(" COURSE_CONSTANT ", "") == text
+    assert source(text).variable_names == ("a", "b", "c", "one::hidden", "one::d", "e", "g")
+    assert [each.is_const for each in source(text).variables] == [False, False, False, True, False, False]
 
 
 def test_who_waits():
@@ -130,8 +101,7 @@ def test_who_waits():
     __global__ void through_a_macro(float* x) { SYNC(); }
     template <int n> __global__ void group(float* x) { tile.sync(); }
     """
-    waits = {
-        name: may_wait(text, name) for name in ("plain", "direct", "through_a_function", "through_a_macro", "group")
-    }
+    names = ("plain", "direct", "through_a_function", "through_a_macro", "group")
+    waits = {name: KernelText(source(text), name).may_wait for name in names}
     assert waits == {"plain": False, "direct": True, "through_a_function": True, "through_a_macro": True, "group": True}
-    assert not may_wait("__global__ void k(float* x) { x[0] = 1; }", "k")
+    assert not KernelText(source("__global__ void k(float* x) { x[0] = 1; }"), "k").may_wait

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from course_lib import cuda
+from course_lib.errors import CourseError
 
 
 def compiled(source, name="k", **options):
@@ -156,7 +157,7 @@ def test_constants_and_device_variables():
     np.testing.assert_array_equal(x, [0, 10, 250])
     assert kernel.variable("calls").view(np.int32)[0] == 6
     assert kernel.variable("other").view(np.int32)[0] == 4
-    with pytest.raises(KeyError, match=r"declares: layer::weights, calls, other, scale"):
+    with pytest.raises(CourseError, match=r"declares: layer::weights, calls, other, scale"):
         kernel.variable("square")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib import cuda
-from course_lib.cuda import kernel_checks
+from course_lib.cuda import written_kernel
 from course_lib.cuda.watching import access_picture, access_trace
 from tests.examples import examples
 
@@ -22,7 +22,7 @@ __global__ void k(float* out, const float* x, int n, int stride) {
 
 
 def traced(source, grid, block, *arguments, name="k", **options):
-    return access_trace.trace(kernel_checks.apart(source, name), grid, block, arguments, **options)
+    return access_trace.trace(written_kernel.apart(source, name), grid, block, arguments, **options)
 
 
 def strided(stride, n=64, threads=32):

@@ -7,7 +7,6 @@ import subprocess
 import pytest
 
 from course_lib import native
-from course_lib.cuda.watching.elf import sections
 from course_lib.cuda.watching.line_table import read_line_table
 
 SOURCE = """#include <math.h>
@@ -36,10 +35,11 @@ int main(void) { return first(3) + (int)second(2); }
 )
 def test_every_address_has_the_line_that_addr2line_gives(debug):
     program = native.build(SOURCE, "c", flags=("-O0", *debug.split()), links=(), suffix="", name="lines")
-    if not sections(program):
+    if program.read_bytes()[:4] != b"\x7fELF":
         pytest.skip("not an ELF program")
     table = read_line_table(program)
-    text = [k for k, place in zip(table.addresses, table.places, strict=True) if place[0]]
+    ours = ("other.c", "near.c")  # zig links its own library in
+    text = [k for k, place in zip(table.addresses, table.places, strict=True) if place[0].endswith(ours)]
     addresses = sorted(random.Random(0).sample(range(min(text), max(text)), min(150, max(text) - min(text))))
     names = subprocess.run(
         ["addr2line", "-e", str(program), *map(hex, addresses)], capture_output=True, text=True, check=True

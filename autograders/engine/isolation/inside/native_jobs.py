@@ -44,7 +44,7 @@ def cuda_check(request: dict[str, Any]) -> dict[str, Any]:
 
 def cuda_traffic(request: dict[str, Any]) -> dict[str, Any]:
     """How the reads of one array fall into sectors: "accesses", "requests" of warps, "sectors" of 32 bytes."""
-    from course_lib.cuda.watching import access_trace
+    from course_lib.cuda import access_trace
 
     kernel, args = _bound(request)
     place = request["grid"], request["block"], args, request["shared_mem"]
@@ -138,30 +138,25 @@ def _ended(message: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _kernel(source: str, name: str) -> Any:
-    from course_lib.cuda import kernel_checks
+    from course_lib.cuda import NoSuchKernel, written_kernel
 
     try:
-        return kernel_checks.apart(source, name)
-    except ValueError as error:
+        return written_kernel.apart(source, name)
+    except NoSuchKernel as error:
         raise NoKernel(name) from error
 
 
 def _build(kernel: Any) -> None:
     from course_lib.cuda.runner.host_compile import build_program
 
-    for traced in (False, True):
-        build_program(kernel.source, kernel.name, kernel.options, checked=True, traced=traced)
-    build_program(kernel.source, kernel.name, kernel.options, checked=False)
+    for mode in ("checked", "traced", "plain"):
+        build_program(kernel.text, mode)
 
 
 @contextmanager
 def _reading_a_report() -> Iterator[None]:
-    from course_lib.cuda import ArgumentError
-
     try:
         yield
-    except ArgumentError:  # a ValueError too
-        raise
     except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
         raise Unreadable from error
 

@@ -141,11 +141,11 @@ def _encode_array(value: Any, blobs: list[bytes]) -> dict[str, Any] | None:
         blobs.append(plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b"")
         return {"tensor": [dtype, list(plain.shape), len(blobs[-1])]}
     if isinstance(value, (np.ndarray, np.generic)):
-        plain = np.asarray(value)
-        if plain.dtype.name not in DTYPES:
+        array = np.asarray(value)
+        if array.dtype.name not in DTYPES:
             return None
-        blobs.append(np.ascontiguousarray(plain).astype(plain.dtype.newbyteorder("="), copy=False).tobytes())
-        return {"array": [plain.dtype.name, list(plain.shape), len(blobs[-1])]}
+        blobs.append(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("="), copy=False).tobytes())
+        return {"array": [array.dtype.name, list(array.shape), len(blobs[-1])]}
     return None
 
 

@@ -1,10 +1,10 @@
-"""The sandbox's first Python: gives up its rights, imports what notebooks import, then forks a kernel when told to.
+"""The sandbox's first Python: gives up its rights, imports what notebooks import, then forks a process when told to.
 
 One argument, JSON: {"control": fd, "uid": number or null, "limits": {...}, "alone": bool}. Over the control socket it
-gets a byte "K" with two file descriptors (a kernel's channel and its output) and answers with reports of REPORT's form:
-b"S", pid, 0 when it has forked, b"E", pid, wait status when that kernel has ended. Ready: b"R".
+gets a byte "F" with two file descriptors (the process's channel and its output) and answers with reports of REPORT's
+form: b"S", pid, 0 when it has forked, b"E", pid, wait status when that process has ended. Ready: b"R".
 
-One kernel at a time: before a further one is forked, everything that the last one left behind is removed, so that what
+One process at a time: before a further one is forked, everything that the last one left behind is removed, so that what
 was asked of one notebook is not in the next one's reach. Only where this process is `alone` in a sandbox of its own.
 """
 
@@ -42,7 +42,7 @@ def main() -> None:
     close_up(order["limits"])
     control.sendall(b"R")
     # a second look, as cleaning kills and removes all it can: bubblewrap's own process is the first, this its child
-    serve(control, cleaning=order["alone"] and os.getpid() == 2 and os.getppid() == 1)
+    serve(control, order["limits"], cleaning=order["alone"] and os.getpid() == 2 and os.getppid() == 1)
 
 
 def give_up_rights(uid: int | None) -> None:
@@ -73,7 +73,7 @@ def set_limits(limits: dict[str, Any]) -> None:
 
 
 def prepare() -> None:
-    """The imports of notebooks, done once: forked kernels share them."""
+    """The imports of notebooks, done once: forked processes share them."""
     take_font_list()
     import matplotlib
 
@@ -86,10 +86,10 @@ def prepare() -> None:
     import course_lib
     from course_lib import checking, data, explore, measure, models, notebook, training
 
-    from . import kernel
+    from . import student_process
 
     torch.set_num_threads(1)
-    assert all((course_lib, checking, data, explore, measure, models, notebook, training, numpy, kernel))
+    assert all((course_lib, checking, data, explore, measure, models, notebook, training, numpy, student_process))
 
 
 def take_font_list() -> None:
@@ -98,7 +98,7 @@ def take_font_list() -> None:
 
 
 def close_up(limits: dict[str, Any]) -> None:
-    """What only works after the imports. Kernels inherit all of it."""
+    """What only works after the imports. Forked processes inherit all of it."""
     # no other process of this user may look at this one's descriptors or memory
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     silence = os.open(os.devnull, os.O_RDWR)
@@ -110,27 +110,28 @@ def close_up(limits: dict[str, Any]) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (used + limits["memory"],) * 2)
 
 
-def serve(control: socket.socket, *, cleaning: bool) -> None:
+def serve(control: socket.socket, limits: dict[str, Any], *, cleaning: bool) -> None:
     used = False
     watched: dict[int, int] = {}  # pidfd: pid
     while True:
-        readable, _, _ = select.select([control, *watched], [], [])
+        readable, _, _ = select.select([control.fileno(), *watched], [], [])
         for ready in readable:
-            if ready is not control:
+            if ready in watched:
                 pid = watched.pop(ready)
                 os.close(ready)
                 control.sendall(REPORT.pack(b"E", pid, os.waitpid(pid, 0)[1]))
                 continue
             message, descriptors, _, _ = socket.recv_fds(control, 1, 2)
-            if message != b"K":  # the grader is gone
+            if message != b"F":  # the grader is gone
                 return
+            channel, output = descriptors
             if used and cleaning and not clean():
                 return  # the grader takes another sandbox
             used = True
             pid = os.fork()
             if pid == 0:
                 control.close()
-                become_kernel(*descriptors)
+                become_students(channel, output, limits)
             watched[os.pidfd_open(pid)] = pid
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -165,9 +166,9 @@ def others_run() -> bool:
     return False
 
 
-def become_kernel(channel: int, output: int) -> None:
+def become_students(channel: int, output: int, limits: dict[str, Any]) -> None:
     """Never returns."""
-    from . import kernel
+    from . import student_process
 
     try:
         os.dup2(output, 1)
@@ -175,7 +176,8 @@ def become_kernel(channel: int, output: int) -> None:
         os.close(output)
         os.set_inheritable(channel, False)
         os.setsid()
-        kernel.serve(socket.socket(fileno=channel))
+        kept = student_process.Kept(limits["images"], limits["image"], limits["shown"])
+        student_process.serve(socket.socket(fileno=channel), kept)
     finally:
         os._exit(0)
 

@@ -59,7 +59,8 @@ struct Block : host::BlockView {
     StackArena* arena;
     int thread_count, alive, next_to_start, stacks_used;
     ReadyQueue queue;
-    Context main;  // the worker, to return to when the block is done or has failed
+    Context main;          // the worker, to return to when the block is done or has failed
+    void (*fiber_main)();  // what a fresh stack runs: exit.hpp
     // the barrier: how many wait, and what they brought
     int arrived, true_predicates, barrier_kind, barrier_result;
     uint16_t waiting[most_threads];

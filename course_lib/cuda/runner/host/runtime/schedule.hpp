@@ -3,9 +3,9 @@
 #pragma once
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "block.hpp"
+#include "ready.hpp"
+#include "stuck.hpp"
 
 inline Block* block_of(host::ThreadView* view) { return static_cast<Block*>(view->block); }
 inline Thread* current_thread() { return static_cast<Thread*>(host_current); }
@@ -40,8 +40,6 @@ inline void record_failure(Launch* launch, int status, const char* message) {
     abandon_block(block);
 }
 
-void fiber_main();
-
 inline Thread* start_next(Block* block) {
     Thread* thread = &block->threads[block->start_order[block->next_to_start++]];
     thread->state = running;
@@ -52,12 +50,7 @@ inline void give_stack(Block* block, Thread* thread) {
     const int k = block->stacks_used++;
     block->arena->guard(k);
     thread->stack = int16_t(k);
-    prepare(thread->context, block->arena->start_of(k), block->arena->usable(k), fiber_main);
-}
-
-inline void make_ready(Block* block, int thread) {
-    block->threads[thread].state = ready;
-    block->queue.push(thread);
+    prepare(thread->context, block->arena->start_of(k), block->arena->usable(k), block->fiber_main);
 }
 
 inline Thread* take_ready(Block* block) {
@@ -68,9 +61,6 @@ inline Thread* take_ready(Block* block) {
     thread->state = running;
     return thread;
 }
-
-bool resolve_activemask(Block* block);
-void describe_stuck(Block* block, char* text, size_t bytes);
 
 // The next thread to run, or null if every thread has returned. Does not come back if the block is stuck.
 inline Thread* pick(Block* block) {

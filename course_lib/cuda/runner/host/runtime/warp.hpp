@@ -1,7 +1,5 @@
 // Lanes of a warp that meet: shuffles, votes, reductions, __syncwarp and the instruction wrappers of ../include.
 #pragma once
-#include <string.h>
-
 #include "schedule.hpp"
 
 void on_warp_wait(Thread* thread);  // hooks of the checked build
@@ -207,8 +205,7 @@ COURSE_API void host_meet(unsigned mask, void* payload, host::Finish finish, con
     meet(mask, payload, finish, name, __builtin_return_address(0), true);
 }
 
-// Fibers do not diverge by themselves, so "the lanes that are active together" are taken to be those that reach the
-// same call before anything else in the block can move.
+// Answered by resolve_activemask, once nothing else in the block can move.
 COURSE_API unsigned host_activemask() {
     Thread* me = current_thread();
     me->state = at_activemask;
@@ -217,25 +214,4 @@ COURSE_API unsigned host_activemask() {
     on_warp_wait(me);
     wait(block_of(me), me);
     return me->mask;
-}
-
-inline bool resolve_activemask(Block* block) {
-    bool any = false;
-    for (int warp = 0; warp * 32 < block->thread_count; ++warp) {
-        unsigned together = 0;
-        void* site = nullptr;
-        for (int lane = 0; lane < 32 && warp * 32 + lane < block->thread_count; ++lane) {
-            const Thread& thread = block->threads[warp * 32 + lane];
-            if (thread.state != at_activemask) continue;
-            if (!together) site = thread.site;
-            if (thread.site == site) together |= 1u << lane;
-        }
-        for (unsigned left = together; left; left &= left - 1) {
-            const int thread = warp * 32 + __builtin_ctz(left);
-            block->threads[thread].mask = together;
-            make_ready(block, thread);
-            any = true;
-        }
-    }
-    return any;
 }

@@ -66,6 +66,7 @@ inline void arrange_starts(Block* block) {
 // Everything that stays the same from block to block.
 inline void prepare_block(Block* block, Launch* launch) {
     block->launch = launch;
+    block->fiber_main = fiber_main;
     block->order = launch->order;
     block->random_state = launch->seed * 2654435761u | 1u;
     block->thread_count = int(launch->size[0] * launch->size[1] * launch->size[2]);
