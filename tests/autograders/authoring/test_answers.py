@@ -234,6 +234,7 @@ def test_too_few_answers_are_named_with_the_file(answers_of):
 def test_a_notebook_without_a_file_of_answers(tmp_path, answers_of):
     answers_of("")
     [notebook] = source_notebooks(tmp_path).values()
+    assert not (notebook.marking / "answers.py").exists()
     assert read_answers(notebook) == [] and rewrite_as_edits(notebook) == []
     assert len(shortages(notebook)) == 4
 
