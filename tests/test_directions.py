@@ -39,8 +39,18 @@ def offenders(folder, *forbidden):
     ("folder", "forbidden"),
     [
         ("", ("autograders", "solutions", "labs", "tests")),
-        ("cuda", ("course_lib.sparse", "course_lib.quantized", "course_lib.models", "course_lib.workbook")),
+        (
+            "cuda",
+            (
+                "course_lib.operation",
+                "course_lib.sparse",
+                "course_lib.quantized",
+                "course_lib.models",
+                "course_lib.workbook",
+            ),
+        ),
         ("models", ("course_lib.cuda", "course_lib.sparse", "course_lib.quantized", "course_lib.training")),
+        ("operation", ("course_lib.sparse", "course_lib.quantized", "course_lib.models", "course_lib.workbook")),
         ("data", ("course_lib.models", "course_lib.training", "course_lib.workbook")),
         ("measure", ("course_lib.models", "course_lib.training", "course_lib.workbook")),
         ("native", ("course_lib.cuda", "course_lib.workbook")),

@@ -18,18 +18,21 @@ from course_lib.cuda.calling.errors import ArgumentError, LaunchError
 from course_lib.cuda.gpu.nvrtc import NoNvrtc
 from course_lib.cuda.gpu.resources import Resources, inspect
 from course_lib.cuda.kernel import Kernel, compile
+from course_lib.cuda.launch import Launch, c_type, ceil_div
 from course_lib.cuda.reading.signature import NoSuchKernel
+from course_lib.cuda.versions import backend_of, capability_of, chosen_version
 from course_lib.cuda.watching.report import Finding, Report
 from course_lib.cuda.watching.watched_run import check
 
 if TYPE_CHECKING:
-    from course_lib.cuda import kernel_checks
+    from course_lib.cuda import written_kernel
     from course_lib.cuda.watching import access_picture, access_trace
 
 __all__ = [
     "ArgumentError",
     "Finding",
     "Kernel",
+    "Launch",
     "LaunchError",
     "NoNvrtc",
     "NoSuchKernel",
@@ -37,18 +40,23 @@ __all__ = [
     "Resources",
     "access_picture",
     "access_trace",
+    "backend_of",
+    "c_type",
+    "capability_of",
+    "ceil_div",
     "check",
+    "chosen_version",
     "compile",
     "inspect",
-    "kernel_checks",
     "use",
+    "written_kernel",
 ]
 
 # loaded when first used: they bring torch or drawing, which a kernel alone has no need of
 _LATER = {
     "access_picture": "watching.access_picture",
     "access_trace": "watching.access_trace",
-    "kernel_checks": "kernel_checks",
+    "written_kernel": "written_kernel",
 }
 
 

@@ -35,7 +35,7 @@ from autograders.engine.asking.reference import Reference
 from autograders.engine.asking.remote import Student
 from autograders.engine.student_fault import StudentFault, Unanswerable
 from autograders.engine.verdict import Verdict
-from course_lib.cuda.kernel_checks import is_unwritten
+from course_lib.cuda.written_kernel import is_unwritten
 
 __all__ = ["NativeKernel", "native_question"]
 

@@ -138,10 +138,10 @@ def _ended(message: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _kernel(source: str, name: str) -> Any:
-    from course_lib.cuda import NoSuchKernel, kernel_checks
+    from course_lib.cuda import NoSuchKernel, written_kernel
 
     try:
-        return kernel_checks.apart(source, name)
+        return written_kernel.apart(source, name)
     except NoSuchKernel as error:
         raise NoKernel(name) from error
 

@@ -1,10 +1,10 @@
-"""Visible checks of a kernel that a student wrote as text: compile it, run it apart, look for faults.
+"""A kernel that a student wrote as text: compile it, run it apart, look for faults, for a visible check.
 
     with checking.check("scale"):
-        kernel = kernel_checks.compiled(scale, "scale")
-        kernel_checks.launch(kernel, grid, block, (out, x, n))
+        kernel = written_kernel.compiled(scale, "scale")
+        written_kernel.launch(kernel, grid, block, (out, x, n))
         checking.close(out, 2 * x, "out")
-        kernel_checks.no_faults(kernel, grid, block, (out, x, n))
+        written_kernel.no_faults(kernel, grid, block, (out, x, n))
 
 On the host every launch is a process of its own: a kernel that crashes or never ends fails its check, and the notebook
 goes on.
