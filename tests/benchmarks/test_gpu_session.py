@@ -241,6 +241,19 @@ def test_a_library_that_is_missing_is_a_failure_of_what_kernels_stand_on(course)
     assert run_part(parts(course)[0], course, course / "files", 200).status == "failed"
 
 
+def test_another_device_begins_anew(tmp_path):
+    session = Session(tmp_path)
+    session.begin({"device": "Toy GPU"})
+    session.parts["tests one"] = {"status": "passed", "seconds": 1.0, "said": "", "commit": "c"}
+    session.keep("one", family(3))
+    session.save()
+    same, other = Session(tmp_path), Session(tmp_path)
+    same.begin({"device": "Toy GPU", "driver": "newer"})
+    assert (list(same.parts), list(same.documents)) == (["tests one"], ["one"])
+    other.begin({"device": "Another GPU"})
+    assert (other.parts, other.documents) == ({}, {})
+
+
 def family(rows):
     def row(k):
         return {
