@@ -149,7 +149,7 @@ def answers(
 
 
 def _dry_run(root: Path, lab: str, seed: int) -> None:
-    from autograders.dry_run import dry_run
+    from autograders.authoring.dry_run import dry_run
 
     outcome = dry_run(root, lab, seed)
     outcome.show(Console())

@@ -105,7 +105,7 @@ def time_stock(place: Path, count: int) -> Timing:
 
 
 def time_ours(place: Path, count: int, jobs: int) -> Timing:
-    from autograders.synthetic_class import Expected
+    from autograders.authoring.synthetic_class import Expected
 
     honest_class(place, place / "honest", count)
     workspace = place / "honest_workspace"
@@ -122,7 +122,7 @@ def automatic_points() -> float:
 
 
 def time_mixed(place: Path, count: int, jobs: int) -> Timing:
-    from autograders.synthetic_class import make_class
+    from autograders.authoring.synthetic_class import make_class
 
     expected = make_class(place / "mixed", count, 0, course_root(), LAB)
     workspace = place / "mixed_workspace"

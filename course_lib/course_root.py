@@ -18,7 +18,7 @@ from typing import Literal
 
 from course_lib.errors import CourseError
 
-__all__ = ["Places", "course_root", "enclosing_course", "places"]
+__all__ = ["Places", "course_root", "enclosing_course", "places", "shown"]
 
 Holding = Literal["text", "labs"]
 
@@ -77,6 +77,12 @@ def enclosing_course(start: Path, holding: Holding) -> Path | None:
         if (folder / "pyproject.toml").exists() and (folder / "course_lib").exists() and _holds(folder, holding):
             return folder
     return None
+
+
+def shown(path: Path) -> str:
+    """A file or folder as messages name it: from the folder of the course it lies in, if it lies in one."""
+    course = enclosing_course(path.resolve(), "text")
+    return str(path.resolve().relative_to(course)) if course else str(path)
 
 
 def _holds(folder: Path, holding: Holding) -> bool:

@@ -11,12 +11,26 @@ from pathlib import Path
 
 import pytest
 
+from autograders.authoring import course_maker as maker
 from course_lib import cli
 from course_lib.course_root import course_root
 from course_lib.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("doctor", "lab", "progress", "submit", "build", "run", "syllabus", "train", "bench")
+COMMANDS = (
+    "doctor",
+    "lab",
+    "progress",
+    "submit",
+    "build",
+    "run",
+    "check",
+    "test",
+    "nightly",
+    "syllabus",
+    "train",
+    "bench",
+)
 
 
 def course(*arguments, cwd=ROOT, **environment):
@@ -31,17 +45,11 @@ def course(*arguments, cwd=ROOT, **environment):
 
 def make_course(folder):
     """A course with nothing in it but one covered and one missing topic."""
-    for name in ("solutions/lab1_a/1a_sums", "course_lib", "labs"):
-        (folder / name).mkdir(parents=True)
-    (folder / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
-    shutil.copy(ROOT / "solutions" / "labs.csv", folder / "solutions")
-    (folder / "solutions" / "syllabus.csv").write_text(
-        "id,title,notebook,form,seed\nsums,Adding,1a_sums,experiment,0\nproducts,Multiplying,1b_products,exercise,0\n"
-    )
-    (folder / "solutions" / "lab1_a" / "1a_sums" / "01_sums.py").write_text(
-        "# ---\n# course:\n#   title: Sums\n#   minutes: 5\n#   summary: Adding.\n# ---\n\n"
-        '# %% experiment="adding" topics="sums"\n1 + 1\n'
-    )
+    adding = '# %% experiment="adding" topics="sums"\n1 + 1\n'
+    maker.make_course(folder, maker.Parts("1a_sums", "lab1_a", adding, start=""))
+    (folder / "labs").mkdir()
+    with (folder / "solutions" / "syllabus.csv").open("a") as file:
+        file.write("products,Multiplying,1b_products,exercise,0\n")
     return folder
 
 
@@ -67,6 +75,8 @@ def test_help_is_quick_because_it_imports_little():
         (["lap"], "Did you mean 'lab'"),
         (["run", "--profile", "slow"], "'slow'"),
         (["run", "--jobs", "many"], "--jobs"),
+        (["run", "--part", "answers"], "'answers'"),
+        (["nightly", "--jobs", "-1"], "--jobs"),
         (["run", "--jobs", "-1"], "--jobs"),
         (["lab", "--port", "70000"], "--port"),
         (["build", "--chekc"], "--chekc"),
@@ -90,17 +100,17 @@ def test_a_mistake_is_answered_in_one_line_with_code_2(tmp_path, arguments, word
 
 def test_a_faulty_source_is_a_mistake_too(tmp_path):
     root = make_course(tmp_path)
-    (root / "solutions/lab1_a/1a_sums/01_sums.py").write_text("# %%\n1 + 1\n")
+    (root / "solutions/lab1_a/1a_sums/01_start.py").write_text("# %%\n1 + 1\n")
     done = course("syllabus", cwd=root)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "1a_sums/01_sums.py" in done.stderr
+    assert "1a_sums/01_start.py" in done.stderr
 
 
 def test_build_problems_are_listed_and_fail(tmp_path):
     root = make_course(tmp_path)
     (root / "README.md").touch()
-    (root / "solutions/lab1_a/1a_sums/01_sums.py").write_text(
-        (root / "solutions/lab1_a/1a_sums/01_sums.py").read_text().replace('topics="sums"', 'topics="sumz"')
+    (root / "solutions/lab1_a/1a_sums/01_start.py").write_text(
+        (root / "solutions/lab1_a/1a_sums/01_start.py").read_text().replace('topics="sums"', 'topics="sumz"')
     )
     done = course("build", cwd=root)
     assert done.returncode == 1
@@ -112,7 +122,7 @@ def test_syllabus_counts_and_lists(tmp_path):
     root = make_course(tmp_path)
     whole = course("syllabus", cwd=root)
     assert whole.returncode == 0
-    assert "Adding" in whole.stdout
+    assert "Sums" in whole.stdout
     assert "adding" in whole.stdout
     assert "1 of 2 topics are taught; 1 are missing" in whole.stdout
     missing = course("syllabus", "--missing", cwd=root)

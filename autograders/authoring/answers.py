@@ -20,6 +20,7 @@ from pathlib import Path
 
 from autograders.authoring.edits import STARTS, Edit, EditFault, read_edit
 from autograders.authoring.programs import program
+from course_lib.course_root import shown
 from course_lib.errors import CourseError
 from course_lib.workbook.markers import BEGIN, END
 from course_lib.workbook.percent import Cell, read_percent
@@ -72,7 +73,7 @@ def read_answers(notebook: SourceNotebook) -> list[Answer]:
 
 def shortages(notebook: SourceNotebook) -> list[str]:
     """A sentence for each exercise that has too few wrong answers, or no right one. Raises as `read_answers` does."""
-    path, answers = answers_path(notebook), read_answers(notebook)
+    path, answers = shown(answers_path(notebook)), read_answers(notebook)
     found = []
     for exercise in (cell.id for cell in notebook.text.of_kind("exercise")):
         kinds = [answer.kind for answer in answers if answer.id == exercise]
@@ -144,7 +145,7 @@ class _Reader:
 
 def _refused(cell: Cell, problem: str, line: int = 0) -> CourseError:
     """`line` counts from 1 below the cell's header; 0 is the header."""
-    place = f"{cell.path}:{cell.line + line}" if cell.line else str(cell.path)
+    place = f"{shown(cell.path)}:{cell.line + line}" if cell.line else shown(cell.path)
     return CourseError(f'{place}: {cell.kind} answer "{cell.name}" to {cell.id}: {problem}')
 
 

@@ -171,6 +171,7 @@ class LabServer:
         return _Address(facts["url"], facts["port"]) if facts["token"] == self.token else None
 
     def _answers(self) -> bool:
+        assert self.address is not None
         request = urllib.request.Request(f"{self.address.url}lab", headers={"Authorization": f"token {self.token}"})
         context = ssl._create_unverified_context() if self.address.url.startswith("https") else None
         try:
@@ -187,6 +188,7 @@ class LabServer:
 
 
 def _announce(server: LabServer, wanted_port: int) -> None:
+    assert server.address is not None
     port = server.address.port
     if port != wanted_port:
         print(f"Port {wanted_port} is taken; JupyterLab uses port {port}.")

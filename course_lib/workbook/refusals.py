@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from course_lib.course_root import places
+from course_lib.course_root import places, shown
 from course_lib.errors import CourseError
 from course_lib.workbook.library_answers import answers_in_library
 from course_lib.workbook.markers import has_solution, marker_fault
@@ -37,7 +37,7 @@ def refusals(notebooks: Iterable[SourceNotebook], topics: Iterable[Topic], root:
     planned, known, library = {topic.notebook for topic in topics}, {topic.id for topic in topics}, root / "course_lib"
     faults = [fault for notebook in notebooks for fault in _notebook_faults(notebook, planned)]
     faults += [(cell, fault) for notebook in notebooks for cell, fault in _faults(notebook, known, library)]
-    return [f"{_place(at, root)}: {fault}" for at, fault in [*faults, *_repeated(notebooks, root)]]
+    return [f"{_place(at)}: {fault}" for at, fault in [*faults, *_repeated(notebooks)]]
 
 
 def staff_refusals(root: Path, notebooks: Iterable[SourceNotebook]) -> list[str]:
@@ -54,10 +54,10 @@ def staff_refusals(root: Path, notebooks: Iterable[SourceNotebook]) -> list[str]
     return list(refuse(notebooks))
 
 
-def _place(at: Cell | Path, root: Path) -> str:
-    path = at.path if isinstance(at, Cell) else at
-    name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-    return f"{name}:{at.line}" if isinstance(at, Cell) and at.line else name
+def _place(at: Cell | Path) -> str:
+    if isinstance(at, Path):
+        return shown(at)
+    return f"{shown(at.path)}:{at.line}" if at.line else shown(at.path)
 
 
 def _notebook_faults(notebook: SourceNotebook, planned: set[str]) -> Iterator[Fault]:
@@ -95,7 +95,7 @@ def _unmatched(notebook: SourceNotebook) -> Iterator[Fault]:
     quizzes = {cell.id: cell for cell in notebook.text.of_kind("quiz")}
     for cell in quizzes.values():
         if not notebook.quizzes.get(cell.id):
-            yield cell, f"quiz {cell.id!r} has no key in {notebook.quiz_key}"
+            yield cell, f"quiz {cell.id!r} has no key in {shown(notebook.quiz_key)}"
     for identifier in sorted(notebook.quizzes.keys() - quizzes.keys()):
         yield notebook.quiz_key, f"there is a key for {identifier!r}, which is no quiz of this notebook"
 
@@ -142,7 +142,7 @@ def _prints_to_stderr(source: str) -> bool:
     )
 
 
-def _repeated(notebooks: list[SourceNotebook], root: Path) -> Iterator[Fault]:
+def _repeated(notebooks: list[SourceNotebook]) -> Iterator[Fault]:
     found: dict[str, list[Cell]] = {}
     for notebook in notebooks:
         for cell in notebook.cells:
@@ -150,7 +150,7 @@ def _repeated(notebooks: list[SourceNotebook], root: Path) -> Iterator[Fault]:
                 found.setdefault(_unique_name(cell), []).append(cell)
     for name, cells in found.items():
         if len(cells) > 1:
-            others = ", ".join(_place(cell, root) for cell in cells[1:])
+            others = ", ".join(_place(cell) for cell in cells[1:])
             yield cells[0], f"{name!r} stands {len(cells)} times, also in {others}; ids are unique over the course"
 
 

@@ -40,7 +40,7 @@ CLASS = {
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    root = tiny_course.make_course(tmp_path_factory.mktemp("course"))
+    root = tiny_course.tiny_course(tmp_path_factory.mktemp("course"))
     tiny_course.build_course(root)
     return root
 

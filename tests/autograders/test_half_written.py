@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from autograders.authoring.trial import Trial
 from autograders.engine.asking.registry import questions_of
 from autograders.engine.isolation.limits import Limits
 from autograders.engine.notebook_grading import NotebookGrader
 from autograders.engine.repair.rebuild import rebuild
-from autograders.question_trial import QuestionTrial
 from course_lib.handin.completeness import inspect_notebook
 from course_lib.handin.read_notebook import read_notebook
 from course_lib.workbook import source_notebooks
@@ -123,4 +123,4 @@ def test_a_half_can_earn_marks(name, kept):
 
 @cache
 def _trial(notebook):
-    return QuestionTrial(source_notebooks(ROOT)[notebook])
+    return Trial(source_notebooks(ROOT)[notebook])

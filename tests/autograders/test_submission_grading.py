@@ -30,7 +30,7 @@ DOUBLE, THRICE = "def double(x):\n    return 2 * x", "def thrice(x):\n    return
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    root = tiny_course.make_course(tmp_path_factory.mktemp("course"))
+    root = tiny_course.tiny_course(tmp_path_factory.mktemp("course"))
     tiny_course.build_course(root)
     return root
 
@@ -143,7 +143,7 @@ def test_a_helper_in_a_cell_of_its_own_is_taken_along(bench, root):
 def test_a_setup_of_ours_that_fails_is_a_fault_and_no_mark(bench, root, tmp_path, taken):
     broken = tmp_path / "broken"
     shutil.copytree(root, broken, symlinks=True)
-    source = broken / "solutions" / LAB / NOTEBOOK / "01_sums.py"
+    source = broken / "solutions" / LAB / NOTEBOOK / "01_start.py"
     source.write_text(source.read_text().replace("import math", "import a_module_that_is_not_there"))
     grader = SubmissionGrader(GradingSettings(broken, LAB, limits=LIMITS))
     grader.supply = bench.grader.supply

@@ -9,28 +9,15 @@ from pathlib import Path
 
 import nbformat
 
+from autograders.authoring.course_maker import Parts, make_course
 from course_lib.workbook import source_notebooks
 from course_lib.workbook.build import build
 from course_lib.workbook.expand import expand
 
-ROOT = Path(__file__).resolve().parents[2]
 LAB = "lab9_tiny"
 NOTEBOOK = "9a_tiny"
 
-SOURCE = '''\
-# ---
-# course:
-#   title: Tiny
-#   minutes: 5
-#   summary: Two sums.
-# ---
-
-# %% tags=["parameters"]
-profile = "fast"
-
-# %% tags=["setup"]
-import math
-
+TEXT = '''\
 # %% exercise="double" topics="sums"
 def double(x):
     """Two times a number."""
@@ -81,25 +68,9 @@ def thrice(student, reference, rng, case):
 """
 
 
-def make_course(root: Path) -> Path:
-    """The smallest folder that `course grade` takes for a course; the library and the engine are this project's."""
-    (root / "solutions" / LAB / NOTEBOOK).mkdir(parents=True)
-    (root / "solutions" / LAB / NOTEBOOK / "01_sums.py").write_text(SOURCE)
-    (root / "solutions" / "syllabus.csv").write_text(
-        f"id,title,notebook,form,source\nsums,Sums,{NOTEBOOK},exercise,000\n"
-    )
-    (root / "solutions" / "labs.csv").write_text(f"number,lab,title,goal\n9,{LAB},Tiny,Sums.\n")
-    (root / "solutions" / "start_here.py").write_text((ROOT / "solutions" / "start_here.py").read_text())
-    (root / "README.md").write_text("<!-- table of labs: written by `course build` -->\n<!-- end of table -->\n")
-    for name in ("pyproject.toml", "course_lib"):
-        (root / name).symlink_to(ROOT / name)
-    (root / "autograders").mkdir()
-    for path in (ROOT / "autograders").iterdir():
-        if path.name != "__pycache__" and not path.name.startswith("lab"):
-            (root / "autograders" / path.name).symlink_to(path)
-    (root / "autograders" / LAB / NOTEBOOK).mkdir(parents=True)
-    (root / "autograders" / LAB / NOTEBOOK / "questions.py").write_text(QUESTIONS)
-    return root
+def tiny_course(root: Path) -> Path:
+    """A course of one lab with one notebook; the library and the engine are this project's."""
+    return make_course(root, Parts(NOTEBOOK, LAB, TEXT, questions=QUESTIONS, title="Tiny"), whole=True)
 
 
 def build_course(root: Path) -> None:

@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from autograders.authoring.course_maker import Parts, make_course
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-NOTEBOOK = '''\
-# ---
-# course:
-#   title: Sums
-#   minutes: 75
-#   summary: Adding numbers.
-# ---
-
+CELLS = '''\
 # %% [markdown]
 # # Sums
 
@@ -57,7 +52,6 @@ sum_words = {"a"}
 # ### END SOLUTION
 '''
 
-PYPROJECT = '[tool.course]\ntext = "solutions"\nmarking = "autograders"\n'
 SYLLABUS = """\
 id,title,notebook,form,seed
 addition,Adding,1a_sums,exercise,000
@@ -79,7 +73,7 @@ class TinyCourse:
 
     @property
     def source(self) -> Path:
-        return self.root / "solutions/lab1_cnn_basics/1a_sums/01_sums.py"
+        return self.root / "solutions/lab1_cnn_basics/1a_sums/01_start.py"
 
     @property
     def lab(self) -> Path:
@@ -93,19 +87,12 @@ class TinyCourse:
 
 @pytest.fixture
 def tiny_course(tmp_path: Path) -> TinyCourse:
-    course = TinyCourse(tmp_path / "course")
-    files = {
-        "pyproject.toml": PYPROJECT,
-        "solutions/lab1_cnn_basics/1a_sums/01_sums.py": NOTEBOOK,
-        "solutions/syllabus.csv": SYLLABUS,
-        "autograders/lab1_cnn_basics/1a_sums/quiz.toml": QUIZZES,
-        "README.md": "# Tiny\n\n<!-- table of labs: written by `course build` -->\n<!-- end of table -->\n",
-        "course_lib/arithmetic.py": "def half(x):\n    return x / 2\n",
-    }
-    for name, text in files.items():
-        path = course.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    parts = Parts(
+        "1a_sums", "lab1_cnn_basics", CELLS, start="", quiz=QUIZZES, title="Sums", summary="Adding numbers.", minutes=75
+    )
+    course = TinyCourse(make_course(tmp_path / "course", parts))
+    (course.root / "solutions/syllabus.csv").write_text(SYLLABUS)
+    (course.root / "course_lib/arithmetic.py").write_text("def half(x):\n    return x / 2\n")
     for name in ("start_here.py", "labs.csv"):
         shutil.copy(REPOSITORY / "solutions" / name, course.root / "solutions" / name)
     shutil.copy(REPOSITORY / "autograders/nbgrader_config.py", course.root / "autograders")

@@ -128,7 +128,7 @@ def test_the_readmes_table_is_kept_up_to_date(tiny_course):
     readme = tiny_course.root / "README.md"
     build(tiny_course.root)
     assert "[Sums](labs/lab1_cnn_basics/1a_sums.ipynb) (1 h 15 min) | 3 of 4 |" in readme.read_text()
-    assert readme.read_text().startswith("# Tiny\n")
+    assert readme.read_text().startswith("# Small\n")
     tiny_course.replace("#   minutes: 75", "#   minutes: 60")
     assert any("README" in problem for problem in build(tiny_course.root, check=True).problems)
     readme.write_text("# Tiny\n")
@@ -138,11 +138,11 @@ def test_the_readmes_table_is_kept_up_to_date(tiny_course):
 
 def test_header_without_title_is_one_clear_error(tiny_course):
     tiny_course.replace("#   title: Sums\n", "")
-    with pytest.raises(CourseError, match=r"01_sums\.py has no title"):
+    with pytest.raises(CourseError, match=r"01_start\.py has no title"):
         build(tiny_course.root)
 
 
 def test_unreadable_source_is_one_clear_error(tiny_course):
     tiny_course.source.write_bytes(b"# %%\nx = '\xff'\n")
-    with pytest.raises(CourseError, match=r"01_sums\.py"):
+    with pytest.raises(CourseError, match=r"01_start\.py"):
         build(tiny_course.root)

@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from autograders.authoring.course_maker import Parts, make_course
 from course_lib.workbook.execute import pool
 from course_lib.workbook.execute.limits import TimeBudget
 from course_lib.workbook.execute.tasks import Task
@@ -103,16 +104,12 @@ def test_hostile_notebooks_fail_with_the_reason(outcome, name, kind, words):
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_kill_end_the_command_and_its_kernels(tmp_path, ending):
-    source = tmp_path / "solutions" / "lab1_x" / "1a_sleep" / "01_sleep.py"
-    source.parent.mkdir(parents=True)
-    (tmp_path / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
-    (tmp_path / "course_lib").mkdir()
     started = tmp_path / "started"
-    source.write_text(
-        "# ---\n# course:\n#   title: t\n#   minutes: 1\n#   summary: s\n# ---\n\n"
+    setup = (
         '# %% tags=["parameters"]\nseed = 0\n\n# %% tags=["setup"]\n'
         f"import os, pathlib, time\npathlib.Path({str(started)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
     )
+    make_course(tmp_path, Parts("1a_sleep", "lab1_x", text="", start=setup))
     command = [sys.executable, "-P", "-m", "course_lib.cli", "run", "--jobs", "1"]
     process = subprocess.Popen(
         interruptible(command),

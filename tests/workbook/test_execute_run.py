@@ -11,17 +11,11 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
+from autograders.authoring.course_maker import Parts, make_course
 from course_lib.workbook import source_notebooks
 from course_lib.workbook.expand import expand
 
-HEADER = """\
-# ---
-# course:
-#   title: Sums
-#   minutes: 10
-#   summary: Adding numbers.
-# ---
-
+START = """\
 # %% tags=["parameters"]
 profile = "fast"
 device = "auto"
@@ -31,6 +25,8 @@ seed = 0
 import os
 from course_lib import record
 
+"""
+EXERCISE = """\
 # %% exercise="{add}" topics="addition"
 def {add}(a, b):
     ### BEGIN SOLUTION
@@ -66,45 +62,32 @@ if {add}(1, 1) == 2:
 """
 
 
-def write_notebook(root, name, body, *, stub_helper=False):
-    exercise = f"add_{name[:2]}"
-    text = (HEADER + body).format(add=exercise)
-    path = root / "solutions" / "lab1_cnn_basics" / name / "01_sums.py"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    notebook = expand(source_notebooks(root)[name])
-    for cell in notebook.cells:
-        if cell.id == exercise:
-            cell.source = f"def {exercise}(a, b):\n    raise NotImplementedError()"
-        if stub_helper and cell.id == "unfinished":
-            cell.source = "def helper():\n    raise NotImplementedError\nhelper()"
-    student = root / "labs" / "lab1_cnn_basics" / f"{name}.ipynb"
-    student.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, student)
+def parts(name, body):
+    return Parts(name, "lab1_cnn_basics", (EXERCISE + body).format(add=f"add_{name[:2]}"), start=START)
+
+
+def write_student_notebooks(root):
+    """Students' copies, with a fault in that of 1b_faulty."""
+    for source in source_notebooks(root).values():
+        notebook, exercise = expand(source), f"add_{source.id[:2]}"
+        for cell in notebook.cells:
+            if cell.id == exercise:
+                cell.source = f"def {exercise}(a, b):\n    raise NotImplementedError()"
+            if cell.id == "unfinished":
+                cell.source = "def helper():\n    raise NotImplementedError\nhelper()"
+        student = root / "labs" / "lab1_cnn_basics" / f"{source.id}.ipynb"
+        student.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, student)
 
 
 @pytest.fixture(scope="module")
 def finished_run(tmp_path_factory):
     """The course's folder after `course run --seed 7` on both notebooks, and the finished command."""
     root = tmp_path_factory.mktemp("a course")  # a space in its path
-    (root / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
-    (root / "course_lib").mkdir()
-    write_notebook(root, "1a_sound", SOUND)
-    write_notebook(root, "1b_faulty", FAULTY, stub_helper=True)
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "course_lib.cli",
-        "run",
-        "lab1",
-        "--part",
-        "all",
-        "--seed",
-        "7",
-        "--jobs",
-        "2",
-    ]
+    make_course(root, parts("1a_sound", SOUND), parts("1b_faulty", FAULTY))
+    write_student_notebooks(root)
+    words = ["run", "lab1", "--part", "all", "--seed", "7", "--jobs", "2"]
+    command = [sys.executable, "-P", "-m", "course_lib.cli", *words]
     home = tmp_path_factory.mktemp("home")
     foreign = home / ".local/share/jupyter/kernels/python3/kernel.json"
     foreign.parent.mkdir(parents=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from autograders.authoring.course_maker import Parts
 from course_lib.workbook.execute.history import append, read_history
 from course_lib.workbook.nightly import night
 from course_lib.workbook.steps import course_steps
@@ -16,28 +17,19 @@ from tests.workbook.executions import make_metric, make_result, make_run
 
 pytestmark = pytest.mark.slow
 
-SLOW = """\
-# ---
-# course:
-#   title: Products
-#   minutes: 5
-#   summary: Multiplying numbers.
-# ---
-
-# %% tags=["parameters"]
-profile = "fast"
-device = "auto"
-seed = 0
-
-# %% tags=["setup"]
-import time
-
+SLOW = Parts(
+    "1b_products",
+    "lab1_cnn_basics",
+    """\
 # %%
+import time
 time.sleep(2.5)
 
 # %% experiment="products" topics="product"
 print(3 * 4)
-"""
+""",
+    title="Products",
+)
 # the graded part of a notebook may take two seconds here, not ten
 HURRIED = """\
 import sys
@@ -58,9 +50,7 @@ def hurried_notebooks(jobs, *options, real=course_steps.notebooks):
 def faulty_night(tiny_course, monkeypatch, capsys):
     """The course's folder after a night, what the night said, and its page."""
     root = tiny_course.root
-    slow = root / "solutions/lab1_cnn_basics/1b_products/01_products.py"
-    slow.parent.mkdir()
-    slow.write_text(SLOW)
+    SLOW.write(root)
     syllabus = root / "solutions/syllabus.csv"
     syllabus.write_text(syllabus.read_text().replace("1b_products,library", "1b_products,experiment"))
     subprocess.run([sys.executable, "-m", "course_lib.cli", "build"], cwd=root, check=True, capture_output=True)

@@ -86,7 +86,7 @@ def test_ids_are_unique_over_the_whole_course(tiny_course):
         lab = tiny_course.root / tree / "lab1_cnn_basics"
         shutil.copytree(lab / "1a_sums", lab / "1b_products")
     problems = build(tiny_course.root).problems
-    first, other = (f"solutions/lab1_cnn_basics/{name}/01_sums.py:19" for name in ("1a_sums", "1b_products"))
+    first, other = (f"solutions/lab1_cnn_basics/{name}/01_start.py:19" for name in ("1a_sums", "1b_products"))
     assert f"{first}: 'add' stands 2 times, also in {other}; ids are unique over the course" in problems
 
 

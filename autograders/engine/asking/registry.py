@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from autograders.engine.asking.question import Question, registered
+from course_lib.course_root import shown
 from course_lib.errors import CourseError
 from course_lib.workbook.source import SourceNotebook
 
@@ -52,10 +53,10 @@ def _load(path: Path, version: int) -> tuple[Question, ...]:
     try:
         exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(module))
     except Exception as error:  # whatever an author's file may raise
-        raise CourseError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise CourseError(f"{shown(path)} cannot be loaded: {type(error).__name__}: {error}") from error
     return tuple(registered.pop(str(path), ()))
 
 
 def _place(entry: Question) -> str:
     file, line = entry.place
-    return f"{file}:{line}"
+    return f"{shown(Path(file))}:{line}"

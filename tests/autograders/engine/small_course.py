@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from autograders.authoring.course_maker import Parts, make_course
+from course_lib.workbook import source_notebooks
 from course_lib.workbook.expand import expand
 from course_lib.workbook.source import SourceNotebook
 
@@ -18,13 +20,6 @@ NOTEBOOKS = (SUMS, WORDS)
 SECRET = "secret"  # stands in every line of a solution, and nowhere in what students get
 
 _SUMS = '''\
-# ---
-# course:
-#   title: Sums
-#   minutes: 75
-#   summary: Adding numbers.
-# ---
-
 # %% [markdown]
 # # Sums
 
@@ -79,13 +74,6 @@ letters = {"b"}  # secret
 '''
 
 _WORDS = '''\
-# ---
-# course:
-#   title: Words
-#   minutes: 75
-#   summary: Joining words.
-# ---
-
 # %% [markdown]
 # # Words
 
@@ -112,15 +100,14 @@ b = { true = true, reason = "yes" }
 
 @cache
 def sources() -> dict[str, SourceNotebook]:
-    found = {}
     with TemporaryDirectory() as folder:
-        for identifier, text in ((SUMS, _SUMS), (WORDS, _WORDS)):
-            path = Path(folder, identifier)
-            path.mkdir()
-            (path / "01_all.py").write_text(text)
-            (path / "quiz.toml").write_text(_KEY)
-            found[identifier] = SourceNotebook(identifier, LAB, path, marking=path)
-            assert found[identifier].cells and found[identifier].quizzes  # read while the files are there
+        parts = (
+            Parts(SUMS, LAB, _SUMS, start="", quiz=_KEY, title="Sums", summary="Adding numbers.", minutes=75),
+            Parts(WORDS, LAB, _WORDS, start="", title="Words", summary="Joining words.", minutes=75),
+        )
+        found = source_notebooks(make_course(Path(folder), *parts))
+        for source in found.values():
+            assert source.cells and source.quizzes is not None  # read while the files are there
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autograders.authoring.course_maker import Parts, make_course
 from autograders.engine.records.gradebook import BookMark
 from autograders.engine.records.marks import auto_marks
 from autograders.engine.verdict import CaseResult, CellRun, NotebookResult, QuestionResult, SubmissionResult, Verdict
@@ -18,14 +19,7 @@ from course_lib.workbook.source import source_notebooks
 ROOT = Path(__file__).resolve().parents[3]
 LAB = "lab9_tiny"
 
-SOURCE = '''\
-# ---
-# course:
-#   title: A tiny notebook
-#   minutes: 5
-#   summary: Every kind of cell once.
-# ---
-
+TEXT = '''\
 # %% [markdown]
 # # Tiny
 # Prose of our own with <b>markup</b> and $a < b$.
@@ -71,15 +65,8 @@ b = { true = false, reason = "B is <b>not</b> so." }
 
 def tiny_sources(root: Path, notebooks=("9a_tiny", "9b_tiny")):
     """The source notebooks of a lab of equal tiny notebooks, written below `root`."""
-    for name in notebooks:
-        text = root / "solutions" / LAB / name / "01_all.py"
-        key = root / "autograders" / LAB / name / "quiz.toml"
-        text.parent.mkdir(parents=True, exist_ok=True)
-        key.parent.mkdir(parents=True, exist_ok=True)
-        text.write_text(SOURCE, encoding="utf-8")
-        key.write_text(KEY, encoding="utf-8")
-    (root / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
-    return source_notebooks(root)
+    parts = [Parts(name, LAB, TEXT, start="", quiz=KEY, title="A tiny notebook") for name in notebooks]
+    return source_notebooks(make_course(root, *parts))
 
 
 def png() -> bytes:

@@ -18,7 +18,7 @@ JOBS, COUNT = 2, 30
 
 
 def test_submissions_that_are_done_are_kept_nowhere(tmp_path):
-    root = tiny_course.make_course(tmp_path)
+    root = tiny_course.tiny_course(tmp_path)
     tiny_course.build_course(root)
     submissions = (
         Submission(f"s{number}", tiny_course.LAB, {tiny_course.NOTEBOOK: f"no notebook {number}".encode() * 20_000})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from course_lib import cuda
 from course_lib.sparse import CSR, csr_matmul
 from course_lib.sparse.csr_matmul import launch
-from course_lib.sparse.csr_matmul.operators import sddmm_op
+from course_lib.sparse.csr_matmul.op import sddmm_op
 from tests.examples import examples
 from tests.sparse.csr_matmul.problems import assert_product, assert_samples, random_dense, random_matrix
 

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograders.authoring.answers import read_answers
+from autograders.authoring.answers import read_answers, shortages
+from autograders.authoring.trial import Trial, released_stubs
 from autograders.engine.asking.registry import questions_of
 from autograders.engine.verdict import CaseResult, QuestionResult, Verdict
-from autograders.question_trial import QuestionTrial, released_stubs
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 from course_lib.workbook.source import SourceNotebook
@@ -45,12 +45,17 @@ class Answered:
 
 @dataclass(frozen=True)
 class Asked:
-    """One exercise: its question put to every answer there is. Without a question `answers` is empty."""
+    """One exercise: its question put to every answer there is.
+
+    answers  empty without a question.
+    lacks    sentences, if there are too few answers to try it with.
+    """
 
     notebook: str
     exercise: str
     points: float
     answers: tuple[Answered, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     def of_kind(self, kind: str) -> list[Answered]:
         return [answer for answer in self.answers if answer.kind == kind]
@@ -64,7 +69,7 @@ class Asked:
         """Sentences: why this question cannot be trusted yet."""
         if not self.answers:
             return ["It has no hidden question."]
-        return [*self._faults(), *self._scores(), *self._idle_cases()]
+        return [*self._faults(), *self._scores(), *self._idle_cases(), *self.lacks]
 
     def _faults(self) -> Iterator[str]:
         for answer in self.answers:
@@ -83,8 +88,6 @@ class Asked:
                 yield f"The stub gets {answer.share:.0%} of the points."
             if answer.kind == "wrong" and not answer.lost:
                 yield f"{_titled(answer)[0].upper()}{_titled(answer)[1:]} is not caught."
-        if not self.of_kind("wrong"):
-            yield "There is no wrong answer to try it with."
 
     def _idle_cases(self) -> Iterator[str]:
         wrong = self.of_kind("wrong")
@@ -142,8 +145,9 @@ def dry_run(root: Path, lab: str, seed: int = 0) -> DryRun:
 
 
 def _asked(root: Path, notebook: SourceNotebook, seed: int) -> Iterator[Asked]:
-    trial, answers, questions = QuestionTrial(notebook), read_answers(notebook), questions_of(notebook)
+    trial, answers, questions = Trial(notebook), read_answers(notebook), questions_of(notebook)
     stubs = released_stubs(root, notebook) if trial.solutions.keys() & questions.keys() else {}
+    lacks = shortages(notebook)
     for exercise, solution in trial.solutions.items():
         points = trial.points.get(exercise, 0.0)
         if exercise not in questions:
@@ -155,10 +159,16 @@ def _asked(root: Path, notebook: SourceNotebook, seed: int) -> Iterator[Asked]:
             Answered(kind, name, trial.ask(questions[exercise], _namespace(trial, source, f"{kind} {name}"), seed))
             for kind, name, source in sources
         )
-        yield Asked(notebook.id, exercise, points, tuple(answered))
+        yield Asked(
+            notebook.id,
+            exercise,
+            points,
+            tuple(answered),
+            tuple(lack for lack in lacks if lack.startswith(f"{exercise} ")),
+        )
 
 
-def _namespace(trial: QuestionTrial, source: str, name: str) -> dict[str, Any]:
+def _namespace(trial: Trial, source: str, name: str) -> dict[str, Any]:
     try:
         return trial.namespace(source)
     except Exception as error:  # a student's answer may raise; one that staff keep may not

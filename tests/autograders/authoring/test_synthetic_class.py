@@ -7,13 +7,13 @@ from collections import Counter
 
 import pytest
 
+from autograders.authoring.synthetic_class import KINDS, Expected, make_class
 from autograders.engine.intake.take_in import read_submissions
 from autograders.engine.isolation.available import SandboxMissing, require_sandbox
 from autograders.engine.isolation.limits import MB, Limits
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.exploits import target
 from autograders.exploits.transplant import movable, moved
-from autograders.synthetic_class import KINDS, Expected, make_class
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 

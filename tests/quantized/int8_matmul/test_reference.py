@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from course_lib.quantized.int8_matmul import int8_matmul, reference
 from tests.examples import examples
-from tests.quantized.int8_matmul.int8_matmul_oracle import assert_exact, exact_sums, problem
+from tests.quantized.int8_matmul.oracle import assert_exact, exact_sums, problem
 
 SHAPES = [(1, 1, 1), (7, 5, 3), (31, 17, 1024), (3, 2, 1025), (16, 16, 4099), (0, 3, 4), (3, 0, 4), (3, 4, 0)]
 

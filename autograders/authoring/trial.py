@@ -1,6 +1,7 @@
-"""Tries answers against an exercise's hidden question: the solution, the released stub, wrong and other right answers.
+"""Tries answers to an exercise: against its visible check, and against its hidden question.
 
-Trusted code only: everything runs in this process. The answers are those of `authoring/answers.py`.
+Trusted code only: everything runs in this process. The answers are the solution, the stub that students get, and those
+of `answers.py`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from autograders.engine.verdict import QuestionResult
 from course_lib.errors import CourseError
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["QuestionTrial", "released_stubs"]
+__all__ = ["Trial", "released_stubs"]
 
 
 @dataclass
-class QuestionTrial:
+class Trial:
     """One notebook's settings and imports, executed once; each answer then runs in a copy of them, alone."""
 
     notebook: SourceNotebook
@@ -38,6 +39,11 @@ class QuestionTrial:
     def solutions(self) -> dict[str, str]:
         """Exercise id -> the source of its solution."""
         return {cell.id: cell.source for cell in self.notebook.text.of_kind("exercise")}
+
+    @cached_property
+    def checks(self) -> dict[str, str]:
+        """Exercise id -> the source of its visible check."""
+        return {cell.id: cell.source for cell in self.notebook.text.of_kind("check")}
 
     @cached_property
     def points(self) -> dict[str, float]:
@@ -55,6 +61,14 @@ class QuestionTrial:
         namespace = dict(self._start)
         _execute(answer, f"answer in {self.notebook.id}", namespace)
         return namespace
+
+    def check(self, exercise: str, answer: str) -> Exception | None:
+        """Run `answer` in place of the exercise, then its visible check. Returns what they raised, if anything."""
+        try:
+            _execute(self.checks[exercise], f"check of {exercise}", self.namespace(answer))
+        except Exception as error:
+            return error
+        return None
 
     def ask(self, entry: Question, namespace: dict[str, Any], seed: int) -> QuestionResult:
         """Put a hidden question to what `namespace` made."""

@@ -9,23 +9,12 @@ import nbformat
 import pytest
 from rich.console import Console
 
-from autograders.dry_run import dry_run
+from autograders.authoring.course_maker import Parts, make_course
+from autograders.authoring.dry_run import dry_run
 from course_lib.errors import CourseError
 
 LAB = "lab9_planted"
-SOURCE = '''# ---
-# course:
-#   title: Planted
-#   minutes: 5
-#   summary: Two exercises.
-# ---
-
-# %% tags=["parameters"]
-profile = "fast"
-
-# %% tags=["setup"]
-import math
-
+TEXT = '''\
 # %% exercise="double"
 def double(x):
     """Twice x."""
@@ -53,6 +42,10 @@ def double(x):
 # %% wrong="double" name="halves"
 def double(x):
     return x / 2
+
+# %% wrong="double" name="changes the sign"
+def double(x):
+    return -x
 
 # %% right="double" name="adds"
 def double(x):
@@ -101,10 +94,7 @@ def strict(student, reference, rng, case):
 
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
-    (tmp_path / "pyproject.toml").write_text('[tool.course]\ntext = "solutions"\nmarking = "autograders"\n')
-    for tree, name, text in (("solutions", "01_planted.py", SOURCE), ("autograders", "answers.py", ANSWERS)):
-        (tmp_path / tree / LAB / "9a_planted").mkdir(parents=True)
-        (tmp_path / tree / LAB / "9a_planted" / name).write_text(text, encoding="utf-8")
+    make_course(tmp_path, Parts("9a_planted", LAB, TEXT, answers=ANSWERS))
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(STUB.format(name=name), id=name) for name in ("double", "root")]
     (tmp_path / "labs" / LAB).mkdir(parents=True)
@@ -149,6 +139,16 @@ def test_an_exercise_without_a_question_is_a_problem(course, ask_with):
     assert dry_run(course, LAB).problems == ["9a_planted, root: It has no hidden question."]
 
 
+def test_too_few_answers_are_a_problem(course, ask_with):
+    ask_with(SOUND)
+    path = course / "autograders" / LAB / "9a_planted" / "answers.py"
+    path.write_text(ANSWERS.partition('# %% wrong="double" name="changes the sign"')[0], encoding="utf-8")
+    few, no_right = of_double(dry_run(course, LAB)).problems
+    assert few.startswith("double has 2 wrong answers; write three")
+    assert no_right.startswith("double has no right answer; write one")
+    assert few.endswith(f"in autograders/{LAB}/9a_planted/answers.py")
+
+
 def test_a_weak_question(course, ask_with):
     ask_with(WEAK)
     assert of_double(dry_run(course, LAB)).problems == [
@@ -183,13 +183,13 @@ def test_the_table_names_answers_scores_and_problems(course, ask_with):
     text = printed(dry_run(course, LAB, seed=3))
     for words in ("9a_planted", "double", "squares [as text]", "not caught", "the one example of the notebook", "100%"):
         assert words in text
-    assert "seed 3: 1 of 2 exercises have a hidden question, with 2 cases; they catch 1 of 2 wrong answers." in text
+    assert "seed 3: 1 of 2 exercises have a hidden question, with 2 cases; they catch 2 of 3 wrong answers." in text
     assert "9a_planted, root: It has no hidden question." in text
 
 
 def test_a_run_without_problems_says_so(course, ask_with):
-    path = course / "solutions" / LAB / "9a_planted" / "01_planted.py"
-    path.write_text(SOURCE[: SOURCE.index('# %% exercise="root"')], encoding="utf-8")
+    path = course / "solutions" / LAB / "9a_planted" / "01_start.py"
+    path.write_text(path.read_text(encoding="utf-8").partition('# %% exercise="root"')[0], encoding="utf-8")
     ask_with(SOUND)
     assert "No problems." in printed(dry_run(course, LAB))
 
