@@ -88,6 +88,7 @@ def _device(name: str) -> torch.device:
 def _figure_style() -> None:
     """Small files, readable on screen and on paper; colours that colour-blind readers can tell apart."""
     import matplotlib as mpl
+    from cycler import cycler  # comes with matplotlib
 
     mpl.rcParams.update(
         {
@@ -104,7 +105,7 @@ def _figure_style() -> None:
             "font.size": 10,
             "legend.frameon": False,
             "image.cmap": "gray",
-            "axes.prop_cycle": mpl.cycler(
+            "axes.prop_cycle": cycler(
                 color=["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
             ),
         }

@@ -17,7 +17,20 @@ from course_lib.course_root import course_root
 from course_lib.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("doctor", "lab", "progress", "submit", "build", "run", "syllabus", "train", "bench")
+COMMANDS = (
+    "doctor",
+    "lab",
+    "progress",
+    "submit",
+    "build",
+    "run",
+    "check",
+    "test",
+    "nightly",
+    "syllabus",
+    "train",
+    "bench",
+)
 
 
 def course(*arguments, cwd=ROOT, **environment):
@@ -62,6 +75,8 @@ def test_help_is_quick_because_it_imports_little():
         (["lap"], "Did you mean 'lab'"),
         (["run", "--profile", "slow"], "'slow'"),
         (["run", "--jobs", "many"], "--jobs"),
+        (["run", "--part", "answers"], "'answers'"),
+        (["nightly", "--jobs", "-1"], "--jobs"),
         (["run", "--jobs", "-1"], "--jobs"),
         (["lab", "--port", "70000"], "--port"),
         (["build", "--chekc"], "--chekc"),

@@ -114,9 +114,12 @@ def _copy(value: torch.Tensor | np.ndarray) -> torch.Tensor | np.ndarray:
     return value.detach().clone() if isinstance(value, torch.Tensor) else value.copy()
 
 
-def _same_values(now: torch.Tensor | np.ndarray, before: torch.Tensor | np.ndarray) -> bool:
-    both_nan = (now != now) & (before != before) if now.shape == before.shape else False
-    return now.shape == before.shape and bool(((now == before) | both_nan).all())
+def _same_values(now: Any, before: Any) -> bool:
+    """Of two tensors or two arrays; NaN equals NaN."""
+    if now.shape != before.shape:
+        return False
+    both_nan = (now != now) & (before != before)
+    return bool(((now == before) | both_nan).all())
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,18 +30,18 @@ def compare(
     """Require numbers to agree within atol + rtol * |expected|, through nested containers; see `checking.close`."""
     if actual is None and expected is not None:
         raise CheckFailed(message(f"{what} is None", hint=hint or "Is a return statement missing?"))
-    options = {"rtol": rtol, "atol": atol, "dtype": dtype, "hint": hint}
+    agree = partial(compare, rtol=rtol, atol=atol, dtype=dtype, hint=hint)
     if isinstance(expected, Mapping):
         _require_keys(actual, expected, what, hint)
         for key in expected:
-            compare(actual[key], expected[key], f"{what}[{key!r}]", **options)
+            agree(actual[key], expected[key], f"{what}[{key!r}]")
     elif isinstance(expected, (tuple, list)) and not _is_grid(expected):
         sized = isinstance(actual, Sequence) and not isinstance(actual, str) and len(actual) == len(expected)
         _require(sized, what, _kind(actual), f"{len(expected)} values", hint)
         for index, item in enumerate(expected):
-            compare(actual[index], item, f"{what}[{index}]", **options)
+            agree(actual[index], item, f"{what}[{index}]")
     else:
-        _compare_numbers(actual, expected, what, **options)
+        _compare_numbers(actual, expected, what, rtol=rtol, atol=atol, dtype=dtype, hint=hint)
 
 
 def compare_exactly(actual: Any, expected: Any, what: str, hint: str = "") -> None:

@@ -18,7 +18,9 @@ from course_lib.cuda.calling.errors import ArgumentError, LaunchError
 from course_lib.cuda.gpu.nvrtc import NoNvrtc
 from course_lib.cuda.gpu.resources import Resources, inspect
 from course_lib.cuda.kernel import Kernel, compile
+from course_lib.cuda.launch import Launch, c_type, ceil_div
 from course_lib.cuda.reading.signature import NoSuchKernel
+from course_lib.cuda.versions import backend_of, capability_of, chosen_version
 from course_lib.cuda.watching.report import Finding, Report
 from course_lib.cuda.watching.watched_run import check
 
@@ -30,6 +32,7 @@ __all__ = [
     "ArgumentError",
     "Finding",
     "Kernel",
+    "Launch",
     "LaunchError",
     "NoNvrtc",
     "NoSuchKernel",
@@ -37,7 +40,12 @@ __all__ = [
     "Resources",
     "access_picture",
     "access_trace",
+    "backend_of",
+    "c_type",
+    "capability_of",
+    "ceil_div",
     "check",
+    "chosen_version",
     "compile",
     "inspect",
     "use",

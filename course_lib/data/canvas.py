@@ -16,7 +16,7 @@ from course_lib.data.stream import Stream
 
 __all__ = ["Canvas", "Pose"]
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]  # float32; the stubs widen it when Python numbers take part
 Whole = NDArray[np.int64]
 
 _TURNS = 512  # directions in a full turn

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 __all__ = ["FIGURES", "NAMES", "OUTLINES", "mirrored_polygon"]
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]  # float32; the stubs widen it when Python numbers take part
 Figure = Callable[[Array, Array], Array]
 Chain = tuple[tuple[float, float], ...]
 

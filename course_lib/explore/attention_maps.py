@@ -261,7 +261,7 @@ def _is_text(given: Any) -> bool:
     return isinstance(given, (str, list, tuple)) and all(isinstance(token, str) for token in given)
 
 
-def _heads(layer: np.ndarray) -> list[tuple[str, int | None]]:
+def _heads(layer: np.ndarray) -> list[tuple[str, int | str]]:
     return [(MEAN, MEAN), *((str(head), head) for head in range(len(layer)))]
 
 

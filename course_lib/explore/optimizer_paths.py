@@ -78,7 +78,8 @@ def draw(paths: dict[str, np.ndarray], *, narrowness: float, angle: float) -> by
     from matplotlib.figure import Figure
 
     curvature = valley(narrowness, angle)
-    figure = Figure(figsize=(7.6, 4.4), dpi=90, layout="none")  # no fitting: redrawn while a slider moves
+    # no fitting: redrawn while a slider moves
+    figure = Figure(figsize=(7.6, 4.4), dpi=90, layout="none")  # type: ignore[arg-type]  # not in the stubs
     axes = figure.add_axes((0.09, 0.24, 0.89, 0.69))
     x, y = np.meshgrid(np.linspace(*VIEW[0], 121), np.linspace(*VIEW[1], 81))
     grid = np.stack([x, y], axis=-1)

@@ -65,7 +65,8 @@ def draw_choice(similarities: Any, positive: int, temperature: float, query: Any
 
     values = np.asarray(similarities, dtype=float)
     choice = choose(values, positive, temperature)
-    figure = Figure(figsize=(8.4, 3.6), dpi=90, layout="none")
+    # no fitting: redrawn while a slider moves
+    figure = Figure(figsize=(8.4, 3.6), dpi=90, layout="none")  # type: ignore[arg-type]  # not in the stubs
     places = np.arange(len(values))
     colours = ["#D55E00" if place == positive else "#0072B2" for place in places]
     span = (-0.6, len(values) - 0.4)

@@ -53,7 +53,7 @@ def undominated(cost: Sequence[float], quality: Sequence[float]) -> np.ndarray:
     c, q = np.asarray(cost, dtype=float), np.asarray(quality, dtype=float)
     as_good = (c[None, :] <= c[:, None]) & (q[None, :] >= q[:, None])
     better = (c[None, :] < c[:, None]) | (q[None, :] > q[:, None])
-    return ~(as_good & better).any(axis=1)
+    return np.logical_not((as_good & better).any(axis=1))
 
 
 def best_within(
@@ -80,7 +80,8 @@ def draw_tradeoffs(
 
     rows = rows_of(points)
     fits, best = best_within(rows, quality, limits)
-    figure = Figure(figsize=(7.8, 4.6), dpi=90, layout="none")  # no fitting: redrawn while a slider moves
+    # no fitting: redrawn while a slider moves
+    figure = Figure(figsize=(7.8, 4.6), dpi=90, layout="none")  # type: ignore[arg-type]  # not in the stubs
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.09, 0.12, 0.68, 0.78))
     x, y = (np.array([row[key] for row in rows], dtype=float) for key in (cost, quality))
@@ -135,7 +136,7 @@ def _set_axes(axes: Any, x: np.ndarray, y: np.ndarray, cost: str, quality: str) 
 def _draw_front(axes: Any, x: np.ndarray, y: np.ndarray, fits: np.ndarray, end: float) -> np.ndarray:
     """Draws the steps up to `end` and returns points [n, 2] along them."""
     inside = np.flatnonzero(fits)
-    front = inside[undominated(x[inside], y[inside])]
+    front = inside[undominated(x[inside].tolist(), y[inside].tolist())]
     front = front[np.lexsort((y[front], x[front]))]
     if not len(front):
         return np.empty((0, 2))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from course_lib.dtypes import dtype_name
 from course_lib.measure.products import Product, WatchProducts
 from course_lib.measure.table import Table
 
@@ -150,10 +151,12 @@ def _macs(module: nn.Module, given: Tensor | PackedSequence, output: Tensor | Pa
     if isinstance(module, nn.RNNBase):
         matrices = sum(own.numel() for own in module.parameters() if own.ndim == 2)
         return matrices * (_rows(given).numel() // module.input_size)
+    assert isinstance(given, Tensor) and isinstance(output, Tensor)  # only recurrent layers take packed sequences
     if isinstance(module, _CONVOLUTIONS):
         return module.weight.numel() * (output.numel() // module.out_channels)
     if isinstance(module, _TRANSPOSED):
         return module.weight.numel() * (given.numel() // module.in_channels)
+    assert isinstance(module, nn.Linear)
     return module.weight.numel() * (output.numel() // module.out_features)
 
 
@@ -179,7 +182,7 @@ def _owned_parameters(model: nn.Module) -> dict[nn.Module, list[nn.Parameter]]:
 def _bytes_per_dtype(model: nn.Module) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for own in model.parameters():
-        name = str(own.dtype).removeprefix("torch.")
+        name = dtype_name(own.dtype)
         sizes[name] = sizes.get(name, 0) + own.numel() * own.element_size()
     return sizes
 

@@ -62,7 +62,10 @@ def folded(operator: nn.Module) -> tuple[Tensor, Tensor]:
     """Weight and bias of a layer, in double precision, batch normalisation included."""
     if isinstance(operator, nn.Linear):
         return operator.weight.detach().double(), operator.bias.detach().double()
+    assert isinstance(operator, nn.Sequential)
     conv, norm = operator[0], operator[1]
+    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None and norm.running_var is not None
     factor = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach().double()
     shift = norm.bias.detach().double() - norm.running_mean.double() * factor
     return conv.weight.detach().double() * factor[:, None, None, None], shift

@@ -120,7 +120,7 @@ class _Writer:
 
     def _bias(self, number: int) -> np.ndarray:
         constants = self.int8.layers[number]
-        assert constants.weight is not None
+        assert constants.weight is not None and constants.bias is not None
         if not self._uses_raw_numbers(number):
             return constants.bias
         sums = constants.weight.reshape(len(constants.weight), -1).astype(np.int64).sum(1)

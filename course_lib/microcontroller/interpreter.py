@@ -44,6 +44,7 @@ def _sums(layer: Layer, constants: Int8Layer, inputs: list[np.ndarray]) -> np.nd
         return np.stack(values)
     if layer.kind == "average_pool":
         return values[0].sum((1, 2), keepdims=True)
+    assert constants.weight is not None and constants.bias is not None
     weight = constants.weight.astype(np.float64)  # sums of whole numbers below 2^53 are exact in float64
     if layer.kind == "linear":
         return (values[0].reshape(len(values[0]), -1) @ weight.T + constants.bias)[:, None, None]

@@ -121,7 +121,7 @@ class EfficientViT(nn.Module):
     ) -> None:
         super().__init__()
         first = widths[0]
-        stem = [_conv(in_channels, first, 3, stride=2)]
+        stem: list[nn.Module] = [_conv(in_channels, first, 3, stride=2)]
         for _ in range(depths[0]):
             depthwise = _conv(first, first, 3, groups=first)
             stem.append(Residual(nn.Sequential(depthwise, _conv(first, first, act=False))))

@@ -103,5 +103,15 @@ def small_flatformer(
     attention: AttentionFactory = TorchAttention,
 ) -> FlatFormer:
     """The labs' FlatFormer, four layers of width 32 for clouds of some hundred points: 35,524 parameters."""
-    sizes = {"width": 32, "layers": 4, "heads": 4, "hidden": 64, "window": window, "size": size}
-    return FlatFormer(in_features, cells, num_classes, attention=attention, **sizes)
+    return FlatFormer(
+        in_features,
+        cells,
+        num_classes,
+        attention=attention,
+        width=32,
+        layers=4,
+        heads=4,
+        hidden=64,
+        window=window,
+        size=size,
+    )

@@ -65,5 +65,7 @@ def small_se_resnet(
     return ResNet(stem, width, block, (1, 1, 1), (width // 2, width, 2 * width), num_classes)
 
 
-def _block(attention: Attention, **options: int) -> Callable[..., nn.Module]:
-    return partial(Bottleneck, attention=attention, **options)
+def _block(
+    attention: Attention, *, groups: int = 1, widening: int = 1, early_stride: bool = False
+) -> Callable[..., nn.Module]:
+    return partial(Bottleneck, attention=attention, groups=groups, widening=widening, early_stride=early_stride)

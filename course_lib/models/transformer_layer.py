@@ -53,14 +53,16 @@ class TorchAttention(nn.MultiheadAttention):
         super().__init__(width, heads, dropout=dropout, bias=bias, batch_first=True)
         self.watch: Callable[[Tensor], None] | None = None
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(  # type: ignore[override]  # the four arguments that every attention of the course has
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
         if mask is not None and mask.ndim > 2:  # one for all samples and heads is passed on without copies
             mask = mask.expand(len(query), self.num_heads, query.shape[1], key.shape[1]).flatten(0, 1)
         watched = self.watch is not None  # torch is faster where it need not keep the weights
         output, weights = super().forward(
             query, key, value, attn_mask=mask, need_weights=watched, average_attn_weights=False
         )
-        if self.watch is not None:
+        if self.watch is not None and weights is not None:
             self.watch(weights)
         return output
 

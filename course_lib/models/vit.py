@@ -65,9 +65,10 @@ class VisionTransformer(nn.Module):
         tokens = (image_size // patch) ** 2 + 1
         make = partial(TransformerLayer, width, heads, hidden, attention=attention, norm=norm, dropout=dropout)
         self.encoder = _Encoder(tokens, width, norm, OrderedDict((f"encoder_layer_{i}", make()) for i in range(layers)))
-        self.heads = nn.Sequential(OrderedDict(head=nn.Linear(width, num_classes)))
-        nn.init.zeros_(self.heads.head.weight)
-        nn.init.zeros_(self.heads.head.bias)
+        head = nn.Linear(width, num_classes)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+        self.heads = nn.Sequential(OrderedDict(head=head))
 
     def tokens(self, images: Tensor) -> Tensor:
         """Patches as tokens [N, patches, width], row by row, before class token and positions."""
@@ -88,7 +89,8 @@ class VisionTransformer(nn.Module):
 def _linear_patches(in_channels: int, width: int, patch: int) -> nn.Conv2d:
     layer = nn.Conv2d(in_channels, width, kernel_size=patch, stride=patch)
     nn.init.trunc_normal_(layer.weight, std=layer.weight[0].numel() ** -0.5)
-    nn.init.zeros_(layer.bias)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
     return layer
 
 

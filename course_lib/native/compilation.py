@@ -64,7 +64,11 @@ def build(
     folders = [Path(flag[2:]) for flag in flags if flag.startswith("-I")]
     headers = included_files(text, source.parent if isinstance(source, Path) else None, folders)
     native = f"{machine.cpu_name()} {machine.cpu_flags()}" if any("native" in flag for flag in flags) else ""
-    parts = [text, *(path.read_bytes() for path in headers), *(path.read_bytes() for path in objects)]
+    parts: list[str | bytes] = [
+        text,
+        *(path.read_bytes() for path in headers),
+        *(path.read_bytes() for path in objects),
+    ]
     key = digest(
         *parts,
         language,

@@ -52,8 +52,8 @@ def show_table(labs: Sequence[LabStanding], following: Next | None, console: Con
 
 
 def _table(lab: LabStanding, *, ascii_only: bool) -> Table:
-    look = {"box": SIMPLE_HEAD, "show_edge": False, "pad_edge": False}  # fits 80 characters
-    table = Table(title=escape(lab.lab.title), title_justify="left", title_style="bold", **look)
+    table = Table(title=escape(lab.lab.title), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.show_edge = table.pad_edge = False  # fits 80 characters
     table.add_column("notebook", min_width=24)
     table.add_column("exercises", no_wrap=True)
     for name in ("passed", "tried", "left", "points", "quizzes"):

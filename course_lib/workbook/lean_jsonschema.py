@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
 __all__ = ["import_jsonschema"]
 
@@ -18,7 +19,8 @@ def import_jsonschema() -> None:
     """Does nothing if either is imported already; afterwards both can be imported as usual."""
     if "jsonschema" in sys.modules or _SLOW in sys.modules:
         return
-    sys.modules[_SLOW] = None  # an import of it now raises ImportError, which jsonschema expects
+    absent: Any = None
+    sys.modules[_SLOW] = absent  # an import of it now raises ImportError, which jsonschema expects
     try:
         importlib.import_module("jsonschema")
     finally:

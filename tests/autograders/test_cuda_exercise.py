@@ -15,6 +15,7 @@ from autograders.engine.submission_grading import GradingSettings, SubmissionGra
 from autograders.engine.verdict import Verdict
 from course_lib import native
 from course_lib.workbook import source_notebooks
+from tests.autograders.engine.bench import Bench
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = source_notebooks(ROOT)["2e_sparse_kernels"]
@@ -42,7 +43,9 @@ WRONG = {cell.name: cell.source for cell in read_answers(BOOK)}
 @pytest.fixture(scope="module")
 def grader():
     with SubmissionGrader(GradingSettings(ROOT, "lab2_pruning")) as grader:
-        yield grader
+        bench = Bench(grader)
+        yield bench
+        bench.close()
 
 
 def grade(grader, answers, before=""):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from rich.console import Console
 
@@ -20,6 +24,21 @@ from tests.workbook.executions import make_result, make_run
 
 def python(name, code, **more):
     return Step(name, f"what is {name}?", (sys.executable, "-c", code), **more)
+
+
+def wait_until(condition, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_running(number):
+    """Whether there is such a process; one that has ended and whose parent has not asked yet is no longer running."""
+    try:
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class TestRunning:
@@ -52,6 +71,31 @@ class TestRunning:
         step = python("asks", "import os; print(os.getcwd(), os.environ['COLOUR'])", environment={"COLOUR": "blue"})
         (outcome,) = run_steps(tmp_path, [step], tmp_path / "logs")
         assert outcome.log.read_text() == f"{tmp_path} blue\n"
+
+    @pytest.mark.parametrize("deaf", [False, True])
+    def test_an_interrupt_ends_the_step_that_goes_on_and_its_processes(self, tmp_path, deaf):
+        """deaf: the step ignores an interrupt, as what a shell starts in the background does."""
+        inner = (
+            "import os, signal, subprocess, sys, time\n"
+            f"signal.signal(signal.SIGINT, signal.SIG_IGN if {deaf} else signal.default_int_handler)\n"
+            "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+            "print(os.getpid(), child.pid, flush=True)\n"
+            "time.sleep(600)"
+        )
+        outer = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            "from pathlib import Path; from course_lib.workbook.steps import step\n"
+            "step.STOPPING_SECONDS = 0.3\n"
+            f"step.run_steps(Path('.'), [step.Step('sleeps', '', (sys.executable, '-c', {inner!r}))], Path('logs'))"
+        )
+        log = tmp_path / "logs/sleeps.txt"
+        process = subprocess.Popen([sys.executable, "-c", outer], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: log.exists() and log.read_text().endswith("\n"))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert said.splitlines()[-1] == "KeyboardInterrupt"
+        for number in log.read_text().split()[:2]:
+            wait_until(lambda number=number: not is_running(int(number)))
 
     def test_check_names_what_failed(self, tmp_path, monkeypatch, capsys):
         steps = (python("format", ""), python("lint", "raise SystemExit(1)"), python("labs", ""))

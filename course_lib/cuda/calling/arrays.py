@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from course_lib.cuda.calling.errors import ArgumentError
+from course_lib.dtypes import dtype_name
 
 __all__ = ["Array", "as_array"]
 
@@ -84,9 +85,9 @@ def _from_torch(value: Any, torch: Any) -> Array:
 
 @functools.cache
 def _numpy_name(dtype: np.dtype) -> str:
-    return dtype.name
+    return dtype_name(dtype)
 
 
 @functools.cache
 def _torch_name(dtype: Any) -> tuple[str, int]:
-    return str(dtype).removeprefix("torch."), dtype.itemsize
+    return dtype_name(dtype), dtype.itemsize

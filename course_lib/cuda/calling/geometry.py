@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Literal
 
 from course_lib.cuda.calling.errors import LaunchError
@@ -50,7 +50,7 @@ def _checked(numbers: tuple[int, ...], what: Literal["grid", "block"]) -> Triple
 
 
 def _is_whole(n: object) -> bool:
-    return isinstance(n, Real) and math.isfinite(n) and int(n) == n
+    return isinstance(n, Integral) or (isinstance(n, Real) and float(n).is_integer())
 
 
 def _not_whole(size: object, what: str) -> LaunchError:

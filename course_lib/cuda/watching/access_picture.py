@@ -69,8 +69,8 @@ def draw(
         axis.pcolormesh(*edges, grid, cmap=LANES, vmin=0, vmax=WARP - 1)
         axis.vlines(range(0, grid.shape[1] + 1, per_sector), 0, grid.shape[0], colors="0.85", linewidths=0.5, zorder=0)
         axis.set_ylim(grid.shape[0], 0)
-        axis.set_yticks(np.arange(0, grid.shape[0], max(grid.shape[0] // 4, 1)) + 0.5)
-        axis.set_yticklabels(range(0, grid.shape[0], max(grid.shape[0] // 4, 1)))
+        steps_named = range(0, grid.shape[0], max(grid.shape[0] // 4, 1))
+        axis.set_yticks([step + 0.5 for step in steps_named], [str(step) for step in steps_named])
     fetched, asked = _traffic(grid, per_sector)
     verb = "written" if writes else "fetched"
     used = f"{asked / (fetched * per_sector):.0%} of their bytes used" if fetched else "nothing touched"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from course_lib.errors import CourseError
 
 __all__ = ["OUT_DTYPES", "Operands", "largest_k", "operands"]
 
@@ -29,13 +31,20 @@ class Operands:
     out_zero_point: Tensor | None
     out_dtype: torch.dtype
 
-    def in_order(self) -> tuple[Tensor | torch.dtype | None, ...]:
-        """As the torch operator takes them."""
-        return tuple(getattr(self, each.name) for each in fields(self))
-
     def contiguous(self) -> Operands:
         """The same without gaps, as kernels read them; what has none is not copied."""
-        return Operands(*(each.contiguous() if isinstance(each, Tensor) else each for each in self.in_order()))
+        return Operands(
+            self.a.contiguous(),
+            self.w.contiguous(),
+            _contiguous(self.a_scale),
+            _contiguous(self.w_scale),
+            _contiguous(self.a_zero_point),
+            _contiguous(self.w_zero_point),
+            _contiguous(self.bias),
+            _contiguous(self.out_scale),
+            _contiguous(self.out_zero_point),
+            self.out_dtype,
+        )
 
 
 def operands(
@@ -52,14 +61,14 @@ def operands(
 ) -> Operands:
     """Check all that can be checked without reading a tensor's numbers, and bring the arguments to one form.
 
-    Raises TypeError for a wrong dtype, ValueError for a wrong shape, device, number or combination.
+    Raises CourseError.
     """
     _matrices(a, w)
     _combination(out_dtype, a_scale, w_scale, bias, out_scale, out_zero_point)
     (m, k), n, device = a.shape, w.shape[0], a.device
     limit = largest_k(a_zero_point is not None, w_zero_point is not None)
     if k > limit:
-        raise ValueError(
+        raise CourseError(
             f"int8_matmul: K is {k}, and a sum of that many products may not fit into int32. Allowed here: K up to "
             f"{limit} (131071 without zero points). Split K and add the int32 results in int64."
         )
@@ -88,22 +97,24 @@ def largest_k(a_has_zero_point: bool, w_has_zero_point: bool) -> int:
 def _matrices(a: Tensor, w: Tensor) -> None:
     for name, matrix, shape in (("a", a, "[M, K]"), ("w", w, "[N, K]")):
         if not isinstance(matrix, Tensor):
-            raise TypeError(f"int8_matmul: {name} is a {type(matrix).__name__}; it takes a torch.int8 tensor {shape}.")
+            raise CourseError(
+                f"int8_matmul: {name} is a {type(matrix).__name__}; it takes a torch.int8 tensor {shape}."
+            )
         if matrix.dtype != torch.int8:
-            raise TypeError(
+            raise CourseError(
                 f"int8_matmul: {name} has dtype {matrix.dtype}; it takes torch.int8. "
                 "Quantize it first: torch.round(x / scale + zero_point).clamp(-128, 127).to(torch.int8)."
             )
         if matrix.dim() != 2:
-            raise ValueError(
+            raise CourseError(
                 f"int8_matmul: {name} has shape {list(matrix.shape)}; it takes 2 dimensions {shape}. "
                 "Join the leading ones with .flatten(0, -2) and unflatten the result."
             )
     if a.shape[1] != w.shape[1]:
         hint = " w is stored as [N, K], one row for each output: pass w.t()." if a.shape[1] == w.shape[0] else ""
-        raise ValueError(f"int8_matmul: a is {list(a.shape)} and w is {list(w.shape)}; K, the last, must agree.{hint}")
+        raise CourseError(f"int8_matmul: a is {list(a.shape)} and w is {list(w.shape)}; K, the last, must agree.{hint}")
     if a.device != w.device:
-        raise ValueError(f"int8_matmul: a is on {a.device} and w on {w.device}; move them to one device.")
+        raise CourseError(f"int8_matmul: a is on {a.device} and w on {w.device}; move them to one device.")
 
 
 def _combination(
@@ -115,7 +126,7 @@ def _combination(
     out_zero_point: Tensor | int | None,
 ) -> None:
     if out_dtype not in OUT_DTYPES:
-        raise TypeError(f"int8_matmul: out_dtype is {out_dtype}; it is one of {', '.join(map(str, OUT_DTYPES))}.")
+        raise CourseError(f"int8_matmul: out_dtype is {out_dtype}; it is one of {', '.join(map(str, OUT_DTYPES))}.")
     scaled, requantized = out_dtype != torch.int32, out_dtype == torch.int8
     for name, value, wanted in (
         ("a_scale", a_scale, scaled),
@@ -123,13 +134,15 @@ def _combination(
         ("out_scale", out_scale, requantized),
     ):
         if wanted and value is None:
-            raise ValueError(f"int8_matmul: out_dtype {out_dtype} needs {name}; pass a number or a float32 tensor.")
+            raise CourseError(f"int8_matmul: out_dtype {out_dtype} needs {name}; pass a number or a float32 tensor.")
         if not wanted and value is not None:
-            raise ValueError(f"int8_matmul: {name} was given, but out_dtype {out_dtype} does not use it; leave it out.")
+            raise CourseError(
+                f"int8_matmul: {name} was given, but out_dtype {out_dtype} does not use it; leave it out."
+            )
     if out_zero_point is not None and not requantized:
-        raise ValueError(f"int8_matmul: out_zero_point was given, but out_dtype {out_dtype} does not use it.")
+        raise CourseError(f"int8_matmul: out_zero_point was given, but out_dtype {out_dtype} does not use it.")
     if bias is not None and bias.dtype == torch.float32 and not scaled:
-        raise ValueError("int8_matmul: bias is float32, but out_dtype torch.int32 has no scale; pass an int32 bias.")
+        raise CourseError("int8_matmul: bias is float32, but out_dtype torch.int32 has no scale; pass an int32 bias.")
 
 
 def _vector(
@@ -141,12 +154,12 @@ def _vector(
     if not isinstance(value, Tensor):
         return _constant(name, value, dtype, device)
     if value.dtype != dtype:
-        raise TypeError(f"int8_matmul: {name} has dtype {value.dtype}; it takes {dtype}, or one Python number.")
+        raise CourseError(f"int8_matmul: {name} has dtype {value.dtype}; it takes {dtype}, or one Python number.")
     if value.device != device:
-        raise ValueError(f"int8_matmul: {name} is on {value.device} and a on {device}; move it there.")
+        raise CourseError(f"int8_matmul: {name} is on {value.device} and a on {device}; move it there.")
     column = value.dim() == 2 and value.shape[1] == 1  # what amax(1, keepdim=True) returns
     if value.numel() != 1 and not (value.shape[:1] == (count,) and (value.dim() == 1 or column)):
-        raise ValueError(
+        raise CourseError(
             f"int8_matmul: {name} has shape {list(value.shape)}; it takes one element"
             + (f", or [{count}], one for each {each}." if each != "output" else ".")
         )
@@ -155,9 +168,9 @@ def _vector(
 
 def _constant(name: str, value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     if dtype == torch.int8 and not (isinstance(value, int) and -128 <= value <= 127):
-        raise ValueError(f"int8_matmul: {name} is {value!r}; it is a whole number from -128 to 127.")
+        raise CourseError(f"int8_matmul: {name} is {value!r}; it is a whole number from -128 to 127.")
     if dtype == torch.float32 and not 0 < value < math.inf:
-        raise ValueError(f"int8_matmul: {name} is {value!r}; a scale is a finite number above 0.")
+        raise CourseError(f"int8_matmul: {name} is {value!r}; a scale is a finite number above 0.")
     return torch.full((1,), value, dtype=dtype, device=device)
 
 
@@ -165,12 +178,16 @@ def _bias(bias: Tensor | None, n: int, device: torch.device) -> Tensor | None:
     if bias is None:
         return None
     if bias.dtype not in (torch.int32, torch.float32):
-        raise TypeError(
+        raise CourseError(
             f"int8_matmul: bias has dtype {bias.dtype}; it takes torch.float32 (in the output's units) or torch.int32 "
             "(in units of a_scale * w_scale)."
         )
     if bias.shape != (n,):
-        raise ValueError(f"int8_matmul: bias has shape {list(bias.shape)}; it takes [{n}], one for each row of w.")
+        raise CourseError(f"int8_matmul: bias has shape {list(bias.shape)}; it takes [{n}], one for each row of w.")
     if bias.device != device:
-        raise ValueError(f"int8_matmul: bias is on {bias.device} and a on {device}; move it there.")
+        raise CourseError(f"int8_matmul: bias is on {bias.device} and a on {device}; move it there.")
     return bias
+
+
+def _contiguous(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.contiguous()

@@ -1,23 +1,49 @@
-"""`int8_matmul`: what it computes, which implementation does it, and how each kernel is launched."""
+"""`int8_matmul`: what it computes, which way it takes, and its torch operation."""
 
 from __future__ import annotations
 
-import functools
-from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict, Unpack, overload
 
 import torch
 from torch import Tensor
 
-from course_lib.quantized.int8_matmul import gradient
+from course_lib.operation import Explanation, Operation, Version, register
 from course_lib.quantized.int8_matmul.arguments import Operands, operands
+from course_lib.quantized.int8_matmul.gradient import gradients
+from course_lib.quantized.int8_matmul.launch import int8_matmul_launch
 from course_lib.quantized.int8_matmul.reference import int8_matmul_reference
 
-__all__ = ["KERNELS", "int8_matmul"]
+__all__ = ["OPERATION", "Scaling", "int8_matmul"]
 
-KERNELS = {1: "naive", 2: "dp4a", 3: "mma"}
+OPERATION = Operation(
+    "int8_matmul",
+    versions={1: Version("naive"), 2: Version("dp4a", needs=(6, 1)), 3: Version("mma", needs=(7, 5))},
+    dtypes=(torch.int8,),
+    no_cpu="the definition there rests on torch's own int8 product, the fastest so far",
+)
 
 
+class Scaling(TypedDict, total=False):
+    """What `int8_matmul` does to the sums; its docstring says how."""
+
+    a_scale: Tensor | float | None
+    w_scale: Tensor | float | None
+    a_zero_point: Tensor | int | None
+    w_zero_point: Tensor | int | None
+    bias: Tensor | None
+    out_dtype: torch.dtype
+    out_scale: Tensor | float | None
+    out_zero_point: Tensor | int | None
+
+
+@overload
+def int8_matmul(
+    a: Tensor, w: Tensor, *, version: int | None = ..., explain: Literal[False] = ..., **scaling: Unpack[Scaling]
+) -> Tensor: ...
+@overload
+def int8_matmul(
+    a: Tensor, w: Tensor, *, version: int | None = ..., explain: Literal[True], **scaling: Unpack[Scaling]
+) -> Explanation: ...
 def int8_matmul(
     a: Tensor,
     w: Tensor,
@@ -31,7 +57,8 @@ def int8_matmul(
     out_scale: Tensor | float | None = None,
     out_zero_point: Tensor | int | None = None,
     version: int | None = None,
-) -> Tensor:
+    explain: bool = False,
+) -> Tensor | Explanation:
     """Multiply quantized activations by quantized weights; scale the sums or quantize them again on the way out.
 
     A number q of scale s and zero point z stands for the real number s * (q - z) (Jacob et al. 2018, arXiv:1712.05877,
@@ -56,9 +83,10 @@ def int8_matmul(
     out_dtype      as above. int32 takes no scales; the others need a_scale and w_scale; int8 needs out_scale.
     out_scale, out_zero_point  float32 and int8, one number each; the zero point is 0 unless given.
                    Scales and zero points that are Python numbers become tensors in every call: on a GPU, pass tensors.
-    version        1 (naive), 2 (dp4a) or 3 (mma) runs that kernel, through the host compiler for tensors on the CPU.
-                   None: the newest that the GPU can run; on the CPU the definition in torch, unless
-                   `with cuda.use("host")` asks for kernels.
+    version        1 (naive), 2 (dp4a) or 3 (mma) runs that kernel, through the host compiler for tensors on the CPU;
+                   0 the definition in torch. None chooses: the newest that the GPU can run; on the CPU the definition,
+                   unless `with cuda.use("host")` asks for kernels.
+    explain        True computes nothing and returns which way the call would take and why, with its launch.
 
     Returns a new [M, N] tensor of `out_dtype`. M, N and K may be 0. Scales must be finite and above 0; numbers are
     checked, the elements of tensors are not. S must fit into int32: a K at which it might not is refused; T is taken
@@ -68,17 +96,34 @@ def int8_matmul(
     float32 `bias`, the integers being held fixed. Integers have no gradient: int8 and int32 outputs end the graph, as
     everywhere in torch, and a straight-through estimator for `a` and `w` belongs to the function that rounds to them.
 
-    Raises TypeError for a wrong dtype, ValueError for a wrong shape, device, number, combination or version.
+    Raises CourseError for a wrong dtype, shape, device, number, combination or version.
     """
-    if version is not None and version not in KERNELS:
-        offered = ", ".join(f"{number} ({name})" for number, name in KERNELS.items())
-        raise ValueError(f"int8_matmul: version is {version!r}; it is {offered}, or None to choose.")
-    checked = operands(a, w, a_scale, w_scale, a_zero_point, w_zero_point, bias, out_dtype, out_scale, out_zero_point)
-    return _operator(*checked.in_order(), version)
+    x = operands(a, w, a_scale, w_scale, a_zero_point, w_zero_point, bias, out_dtype, out_scale, out_zero_point)
+    OPERATION.check_version(version, a.dtype)
+    if explain:
+        out = _empty(a, w, out_dtype)
+        return OPERATION.explain(a, version, lambda kernel: int8_matmul_launch(kernel, x, out))
+    return _operation(
+        x.a,
+        x.w,
+        x.a_scale,
+        x.w_scale,
+        x.a_zero_point,
+        x.w_zero_point,
+        x.bias,
+        x.out_scale,
+        x.out_zero_point,
+        x.out_dtype,
+        version,
+    )
 
 
-@torch.library.custom_op("course_lib::int8_matmul", mutates_args=())
-def _operator(
+def _empty(a: Tensor, w: Tensor, out_dtype: torch.dtype) -> Tensor:
+    return a.new_empty((a.shape[0], w.shape[0]), dtype=out_dtype)
+
+
+@register("int8_matmul", output=_empty, gradients=gradients)
+def _operation(
     a: Tensor,
     w: Tensor,
     a_scale: Tensor | None,
@@ -92,86 +137,9 @@ def _operator(
     version: int | None,
 ) -> Tensor:
     x = Operands(a, w, a_scale, w_scale, a_zero_point, w_zero_point, bias, out_scale, out_zero_point, out_dtype)
-    version = version or _newest(a)
-    if version is None:
+    way = OPERATION.way(a, version)
+    if not way.version:
         return int8_matmul_reference(x)
-    out = a.new_empty((a.shape[0], w.shape[0]), dtype=out_dtype)
-    if out.numel():
-        kernel, *launch = prepare(version, x, out)
-        kernel(*launch)
+    out = _empty(a, w, out_dtype)
+    int8_matmul_launch(way.version, x, out).run()
     return out
-
-
-@_operator.register_fake
-def _(a: Tensor, w: Tensor, *rest: Any) -> Tensor:
-    out_dtype = rest[-2]
-    return a.new_empty((a.shape[0], w.shape[0]), dtype=out_dtype)
-
-
-_operator.register_autograd(gradient.backward, setup_context=gradient.setup_context)
-
-
-def _newest(a: Tensor) -> int | None:
-    """The newest version that runs where `a` lies; None on a CPU that is to use the definition."""
-    if not a.is_cuda:
-        from course_lib.cuda.calling.backends import current
-
-        return 3 if current().backend else None
-    capability = torch.cuda.get_device_capability(a.device)
-    return 3 if capability >= (7, 5) else 2 if capability >= (6, 1) else 1
-
-
-C_TYPES = {
-    torch.int32: "int",
-    torch.int8: "signed char",
-    torch.float32: "float",
-    torch.float16: "__half",
-    torch.bfloat16: "__nv_bfloat16",
-}
-
-
-def prepare(version: int, x: Operands, out: Tensor) -> tuple[Any, Any, Any, tuple[Any, ...], int]:
-    """The kernel and what it is called with: grid, block, arguments, bytes of dynamic shared memory."""
-    x = x.contiguous()
-    (m, k), n = x.a.shape, x.w.shape[0]
-    instance = [C_TYPES[out.dtype], *("false" if zero is None else "true" for zero in (x.a_zero_point, x.w_zero_point))]
-    shared_mem = 0
-    if version == 1:  # one thread for each output
-        block = (32, 8)
-        grid = (_tiles(m, 8), _tiles(n, 32))
-    elif version == 2:  # a block for each 64 x 64 outputs, 4 x 4 for each thread
-        block = (16, 16)
-        grid = (_tiles(m, 64), _tiles(n, 64))
-    else:  # four warps for each tile; large tiles reuse more, small ones keep more multiprocessors busy
-        tile = 128 if _tiles(m, 128) * _tiles(n, 128) >= _multiprocessors(x.a.device) else 64
-        stages = 3 if _copies_are_asynchronous(x.a.device) else 2
-        block = 128
-        grid = _tiles(m, tile) * _tiles(n, tile)
-        shared_mem = stages * (tile + tile) * 64
-        instance += [str(tile), str(tile), str(stages)]
-    kernel = _kernel(KERNELS[version], ", ".join(instance))
-    vectors = (x.a_scale, x.w_scale, x.a_zero_point, x.w_zero_point)
-    with_steps = [part for vector in vectors for part in (vector, int(vector is not None and vector.numel() > 1))]
-    bias_dtype = None if x.bias is None else x.bias.dtype
-    biases = [x.bias if bias_dtype == dtype else None for dtype in (torch.int32, torch.float32)]
-    args = (x.a, x.w, out, m, n, k, *with_steps, *biases, x.out_scale, x.out_zero_point)
-    return kernel, grid, block, args, shared_mem
-
-
-def _tiles(length: int, tile: int) -> int:
-    return -(-length // tile)
-
-
-@functools.cache
-def _kernel(name: str, instance: str) -> Any:
-    from course_lib import cuda
-
-    return cuda.compile(Path(__file__).with_name(f"{name}.cu"), f"int8_matmul_{name}<{instance}>")
-
-
-def _multiprocessors(device: torch.device) -> int:
-    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 4
-
-
-def _copies_are_asynchronous(device: torch.device) -> bool:
-    return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 0)

@@ -26,6 +26,7 @@ def int8_matmul_reference(x: Operands) -> Tensor:
         total += x.bias
     if x.out_dtype == torch.int32:
         return total
+    assert x.a_scale is not None  # every other output is refused without scales
     if x.a.device.type != "cpu" or total.numel() <= BLOCK:
         return _finish(total, x.a_scale, x)
     out = torch.empty(total.shape, dtype=x.out_dtype)
@@ -38,11 +39,13 @@ def int8_matmul_reference(x: Operands) -> Tensor:
 
 def _finish(total: Tensor, a_scale: Tensor, x: Operands) -> Tensor:
     """Scale, add a float32 bias, and round to the output type."""
+    assert x.w_scale is not None  # as for a_scale
     y = total.to(torch.float32).mul_(a_scale[:, None] * x.w_scale)
     if x.bias is not None and x.bias.dtype == torch.float32:
         y += x.bias
     if x.out_dtype != torch.int8:
         return y.to(x.out_dtype)
+    assert x.out_scale is not None  # int8 is refused without
     q = y.mul_(1.0 / x.out_scale).round_().nan_to_num_(nan=0.0)  # torch rounds half to even
     if x.out_zero_point is not None:
         q += x.out_zero_point

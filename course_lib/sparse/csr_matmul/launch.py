@@ -2,97 +2,63 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
-from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from course_lib import cuda
+from course_lib.cuda import c_type, ceil_div
 
-__all__ = ["KERNEL_DTYPES", "Launch", "csr_matmul_launch", "sddmm_launch"]
+__all__ = ["csr_matmul_launch", "sddmm_launch"]
 
 HERE = Path(__file__).parent
-C_TYPE = {
-    torch.float32: "float",
-    torch.float16: "__half",
-    torch.bfloat16: "__nv_bfloat16",
-    torch.int16: "short",
-    torch.int32: "int",
-}
-KERNEL_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-
 WARPS = 4  # per block, as in the .cu files
 GRID_Y = 65535  # the most blocks that CUDA allows in y; the kernels step over what is left
 WIDEST_LOAD = 16  # bytes that one instruction loads
 LANE_BYTES = 32  # of `dense` that a lane of `tiled` reads per value: more would not fit its registers
 
 
-class Launch(NamedTuple):
-    """A kernel and what to call it with: `kernel(grid, block, args)`. The first argument is the output."""
-
-    file: str
-    template: str
-    grid: tuple[int, ...]
-    block: tuple[int, ...]
-    args: tuple[Tensor | int, ...]
-
-    @property
-    def kernel(self) -> cuda.Kernel:
-        """Compiled when first asked for: `tiled<float, short, 4, 2>` of tiled.cu."""
-        return _compiled(self.file, self.template)
-
-    def run(self) -> Tensor:
-        """Launch, unless there is nothing to compute; returns the output."""
-        out = self.args[0]
-        if out.numel():
-            self.kernel(self.grid, self.block, self.args)
-        return out
-
-
 def csr_matmul_launch(
-    version: int, values: Tensor, columns: Tensor, row_pointers: Tensor, row_order: Tensor, dense: Tensor
-) -> Launch:
-    """Kernel `version` (1, 2 or 3) on checked arguments, contiguous, on one device; output [rows, width]."""
-    rows, width = row_pointers.shape[0] - 1, dense.shape[1]
-    out = dense.new_empty(rows, width)
-    types = f"{C_TYPE[dense.dtype]}, {C_TYPE[columns.dtype]}"
+    version: int,
+    values: Tensor,
+    columns: Tensor,
+    row_pointers: Tensor,
+    row_order: Tensor,
+    dense: Tensor,
+    out: Tensor,
+) -> cuda.Launch:
+    """Kernel `version` (1, 2 or 3) on checked arguments on one device, to fill out [rows, width]."""
+    values, columns, dense = values.contiguous(), columns.contiguous(), dense.contiguous()
+    rows, width = out.shape
+    types = f"{c_type(dense.dtype)}, {c_type(columns.dtype)}"
+    args: tuple[object, ...] = (out, values, columns, row_pointers, dense, rows, width)
     if version == 1:
-        grid, block = (_blocks(rows, 128), min(width, GRID_Y)), (128,)
-        return Launch("row_per_thread", types, grid, block, (out, values, columns, row_pointers, dense, rows, width))
+        grid = ceil_div(rows, 128), min(width, GRID_Y)
+        return cuda.Launch(HERE / "row_per_thread.cu", f"row_per_thread<{types}>", grid, (128,), args)
+    grid, block = (ceil_div(rows, WARPS), min(ceil_div(width, 32), GRID_Y)), (32, WARPS)
     if version == 2:
-        grid, block = (_blocks(rows, WARPS), min(_blocks(width, 32), GRID_Y)), (32, WARPS)
-        return Launch("row_per_warp", types, grid, block, (out, values, columns, row_pointers, dense, rows, width))
+        return cuda.Launch(HERE / "row_per_warp.cu", f"row_per_warp<{types}>", grid, block, args)
     vector = _vector(width, dense)
-    lanes = _power_of_two(_blocks(width, vector), at_most=32)
+    lanes = _power_of_two(ceil_div(width, vector), at_most=32)
     repeat = _repeat(width, vector, dense.element_size())
-    template = f"{types}, {vector}, {repeat}"
-    grid, block = (_blocks(rows, WARPS), min(_blocks(width, lanes * vector * repeat), GRID_Y)), (32, WARPS)
+    grid = grid[0], min(ceil_div(width, lanes * vector * repeat), GRID_Y)
     values, columns = _aligned(values, 4), _aligned(columns, 4)
     args = (out, values, columns, row_pointers, row_order, dense, rows, width, lanes)
-    return Launch("tiled", template, grid, block, args)
+    return cuda.Launch(HERE / "tiled.cu", f"tiled<{types}, {vector}, {repeat}>", grid, block, args)
 
 
-def sddmm_launch(left: Tensor, right: Tensor, columns: Tensor, row_pointers: Tensor, row_order: Tensor) -> Launch:
-    """The values' gradient: left [rows, width], right [columns, width], output [nnz]."""
+def sddmm_launch(
+    left: Tensor, right: Tensor, columns: Tensor, row_pointers: Tensor, row_order: Tensor, out: Tensor
+) -> cuda.Launch:
+    """The values' gradient: left [rows, width], right [columns, width], to fill out [nnz]."""
+    left, right, columns = left.contiguous(), right.contiguous(), columns.contiguous()
     rows, width = left.shape
-    out = left.new_empty(columns.shape[0])
     vector = _vector(width, left, right)
-    lanes = _power_of_two(_blocks(width, vector), at_most=8)  # 8 lanes x 16 bytes: one line of 128 bytes
-    template = f"{C_TYPE[left.dtype]}, {C_TYPE[columns.dtype]}, {vector}"
-    grid, block = (_blocks(rows, WARPS),), (32, WARPS)
+    lanes = _power_of_two(ceil_div(width, vector), at_most=8)  # 8 lanes x 16 bytes: one line of 128 bytes
+    template = f"sddmm<{c_type(left.dtype)}, {c_type(columns.dtype)}, {vector}>"
+    grid, block = (ceil_div(rows, WARPS),), (32, WARPS)
     args = (out, left, right, columns, row_pointers, row_order, rows, width, lanes)
-    return Launch("sddmm", template, grid, block, args)
-
-
-@functools.cache
-def _compiled(name: str, template: str) -> cuda.Kernel:
-    return cuda.compile(HERE / f"{name}.cu", f"{name}<{template}>")
-
-
-def _blocks(total: int, each: int) -> int:
-    return -(-total // each)
+    return cuda.Launch(HERE / "sddmm.cu", template, grid, block, args)
 
 
 def _power_of_two(count: int, at_most: int) -> int:

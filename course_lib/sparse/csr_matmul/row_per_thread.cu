@@ -16,7 +16,7 @@
 //
 // Launch: block (128), grid (ceil(rows / 128), min(width, 65535)).
 //
-// expect kernel="row_per_thread<float, int>" arch=75,90 registers<=64 shared=0
+// expect kernel="row_per_thread<float, int>" arch=75+ registers<=64 shared=0
 
 #include "element.cuh"
 

@@ -19,7 +19,7 @@
 //
 // Launch: block (32, 4), grid (ceil(rows / 4), min(ceil(width / 32), 65535)).
 //
-// expect kernel="row_per_warp<__half, short>" arch=75,90 registers<=40 shared=0 ptx="shfl.sync.idx"
+// expect kernel="row_per_warp<__half, short>" arch=75+ registers<=40 shared=0 ptx="shfl.sync.idx"
 
 #include "element.cuh"
 

@@ -17,7 +17,7 @@
 // Launch: block (32, 4), grid (ceil(rows / 4)).
 //
 // expect kernel="sddmm<float, short, 4>" arch=75+ registers<=64 shared=0 ptx="ld.global.nc.v4" ptx="shfl.sync.bfly"
-// expect kernel="sddmm<__nv_bfloat16, short, 8>" arch=75,90 registers<=64 shared=0 ptx="ld.global.nc.v4"
+// expect kernel="sddmm<__nv_bfloat16, short, 8>" arch=75+ registers<=64 shared=0 ptx="ld.global.nc.v4"
 
 #include "element.cuh"
 

@@ -39,7 +39,7 @@
 //
 // expect kernel="tiled<float, int, 4, 2>" arch=75+ registers<=64 shared=4096 ptx="ld.global.nc.v4" ptx="st.global.v4"
 // expect kernel="tiled<__half, short, 8, 2>" arch=75+ registers<=64 shared=4096 ptx="ld.global.nc.v4" ptx="st.global.v4"
-// expect kernel="tiled<__nv_bfloat16, short, 8, 2>" arch=80,90 registers<=64 shared=4096 ptx="ld.global.nc.v4"
+// expect kernel="tiled<__nv_bfloat16, short, 8, 2>" arch=80+ registers<=64 shared=4096 ptx="ld.global.nc.v4"
 
 #include "element.cuh"
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from course_lib.dtypes import dtype_name
 from course_lib.errors import CourseError
 from course_lib.sparse.formats.csr_invariants import FLOATS, INDICES, check_types, check_values
 from course_lib.sparse.formats.patterns import (
@@ -26,6 +27,14 @@ from course_lib.sparse.formats.patterns import (
 )
 
 __all__ = ["CSR"]
+
+
+@dataclass(eq=False)
+class _Found:
+    """What has been computed from a pattern so far."""
+
+    row_order: Tensor | None = None
+    transposed: TransposedPattern | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +56,7 @@ class CSR:
     row_pointers: Tensor
     shape: tuple[int, int]
     # found when first asked for; matrices with the same pattern share it (see with_values)
-    _found: dict[str, Tensor | TransposedPattern] = field(default_factory=dict, repr=False)
+    _found: _Found = field(default_factory=_Found, repr=False)
 
     def __post_init__(self) -> None:
         check_types(self.values, self.columns, self.row_pointers, self.shape)
@@ -76,7 +85,8 @@ class CSR:
             columns = matrix.col_indices().to(index_dtype or narrowest_index(matrix.shape[1]), copy=True)
             # a copy: the view that torch gives keeps the sparse tensor as its base, which torch.compile cannot trace
             values = matrix.values().clone()
-            return cls(values, columns, matrix.crow_indices().to(torch.int32, copy=True), tuple(matrix.shape))
+            row_pointers = matrix.crow_indices().to(torch.int32, copy=True)
+            return cls(values, columns, row_pointers, (matrix.shape[0], matrix.shape[1]))
 
     def to_torch(self) -> Tensor:
         """As a `torch.sparse_csr` tensor that shares the values."""
@@ -105,8 +115,7 @@ class CSR:
 
     def to(self, device: torch.device | str) -> CSR:
         """The same matrix on `device`."""
-        parts = (tensor.to(device) for tensor in (self.values, self.columns, self.row_pointers))
-        return CSR(*parts, self.shape)
+        return CSR(self.values.to(device), self.columns.to(device), self.row_pointers.to(device), self.shape)
 
     def check(self) -> CSR:
         """Read the indices too: pointers from 0 to nnz that never decrease, columns inside. Returns the matrix."""
@@ -136,33 +145,33 @@ class CSR:
     @property
     def row_order(self) -> Tensor:
         """int32 [rows]: the rows by falling length. Found once for each pattern."""
-        if "row_order" not in self._found:
+        if self._found.row_order is None:
             with torch.inference_mode(False):  # a later training step must be able to use it
-                self._found["row_order"] = by_length(self.row_pointers)
-        return self._found["row_order"]
+                self._found.row_order = by_length(self.row_pointers)
+        return self._found.row_order
 
     @property
     def transposed_pattern(self) -> TransposedPattern:
         """Found once for each pattern, for a gradient that multiplies by the transpose in every step."""
-        if "transposed" not in self._found:
+        if self._found.transposed is None:
             with torch.inference_mode(False):
-                self._found["transposed"] = transpose(self.columns, self.row_pointers, self.shape[1])
-        return self._found["transposed"]
+                self._found.transposed = transpose(self.columns, self.row_pointers, self.shape[1])
+        return self._found.transposed
 
     def transpose(self) -> CSR:
         """The transpose, shape (columns, rows); gradients flow through its values."""
         pattern = self.transposed_pattern
-        return CSR(self.values[pattern.source], pattern.columns, pattern.row_pointers, self.shape[::-1])
+        return CSR(self.values[pattern.source], pattern.columns, pattern.row_pointers, (self.shape[1], self.shape[0]))
 
     def __repr__(self) -> str:
         rows, columns = self.shape
-        kind = f"{str(self.values.dtype)[6:]}, {str(self.columns.dtype)[6:]} columns, {self.values.device}"
+        kind = f"{dtype_name(self.values.dtype)}, {dtype_name(self.columns.dtype)} columns, {self.values.device}"
         return f"CSR({rows} x {columns}, {self.nnz} values = {self.density:.1%}, {kind})"
 
 
 def _describe(value: object) -> str:
     if isinstance(value, Tensor):
-        return f"a {str(value.dtype)[6:]} tensor of shape {tuple(value.shape)}, layout {value.layout}"
+        return f"a {dtype_name(value.dtype)} tensor of shape {tuple(value.shape)}, layout {value.layout}"
     return f"a {type(value).__name__}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from course_lib.dtypes import dtype_name
 from course_lib.errors import CourseError
 
 __all__ = ["FLOATS", "INDICES", "check_types", "check_values"]
@@ -57,11 +58,11 @@ def _sides(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def _vector(name: str, tensor: Tensor, dtypes: tuple[torch.dtype, ...]) -> None:
-    allowed = " or ".join(str(dtype)[6:] for dtype in dtypes)
+    allowed = " or ".join(dtype_name(dtype) for dtype in dtypes)
     if not isinstance(tensor, Tensor):
         _refuse(f"{name} is a 1-D tensor of {allowed}, not a {type(tensor).__name__}")
     if tensor.ndim != 1 or tensor.dtype not in dtypes:
-        _refuse(f"{name} is a 1-D tensor of {allowed}, not {str(tensor.dtype)[6:]} of shape {tuple(tensor.shape)}")
+        _refuse(f"{name} is a 1-D tensor of {allowed}, not {dtype_name(tensor.dtype)} of shape {tuple(tensor.shape)}")
 
 
 def _refuse(what: str) -> None:

@@ -27,9 +27,9 @@ class TimeBudget:
 
 
 _FAST: dict[Part, TimeBudget] = {
-    "solution": TimeBudget(target=90, stop=150),
-    "student": TimeBudget(target=90, stop=150),
-    "graded": TimeBudget(target=10, stop=90),
+    "solution": TimeBudget(target=90, stop=240),
+    "student": TimeBudget(target=90, stop=240),
+    "graded": TimeBudget(target=10, stop=120),
 }
 _FULL = TimeBudget(target=None, stop=12 * 3600)
 

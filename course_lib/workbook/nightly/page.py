@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from markupsafe import Markup, escape
+
 from course_lib.workbook.nightly.report import NightReport
 from course_lib.workbook.nightly.sparkline import sparkline
 
@@ -15,10 +17,9 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 def page(night: NightReport) -> str:
     """The whole page."""
     from jinja2 import ChainableUndefined, Environment
-    from markupsafe import Markup
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=ChainableUndefined)
-    environment.filters |= {"duration": duration, "number": number, "day": day}
+    environment.filters |= {"duration": duration, "number": number, "day": day, "breakable": breakable}
     environment.globals["sparkline"] = lambda *arguments: Markup(sparkline(*arguments))
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(night=night, run=night.run)
 
@@ -38,6 +39,11 @@ def number(value: float | None) -> str:
     if value is None:
         return "not finite"
     return f"{value:,.0f}" if value == int(value) and abs(value) < 1e12 else f"{value:.4g}"
+
+
+def breakable(name: str) -> Markup:
+    """A name that a narrow screen may break after an underscore."""
+    return escape(name).replace("_", Markup("_<wbr>"))
 
 
 def day(moment: str) -> str:

@@ -20,10 +20,9 @@ def sparkline(values: Sequence[float | None], low: float | None = None, high: fl
     numbers = [(place, value) for place, value in enumerate(values) if value is not None and math.isfinite(value)]
     if not numbers:
         return ""
-    sides = [side for side in (low, high) if side is not None]
-    scale = _Scale.around([*(value for _, value in numbers), *sides], count=len(values))
+    scale = _scale([value for _, value in numbers], low, high, len(values))
     points = [(scale.x(place), scale.y(value)) for place, value in numbers]
-    shapes = _band(scale, low, high) if sides else ""
+    shapes = "" if low is None and high is None else _band(scale, low, high)
     if len(points) > 1:
         shapes += f'<polyline class="line" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
     place, last = numbers[-1]
@@ -43,18 +42,26 @@ class _Scale:
     top: float
     count: int
 
-    @classmethod
-    def around(cls, values: Sequence[float], count: int) -> _Scale:
-        bottom, top = min(values), max(values)
-        # one height for all stands in the middle
-        return cls(bottom, top, count) if bottom < top else cls(bottom - 1, top + 1, count)
-
     def x(self, place: int) -> float:
         """The newest stands at the right, also when it is alone."""
         return WIDTH - MARGIN - (self.count - 1 - place) * (WIDTH - 2 * MARGIN) / max(1, self.count - 1)
 
     def y(self, value: float) -> float:
         return MARGIN + (self.top - value) / (self.top - self.bottom) * (HEIGHT - 2 * MARGIN)
+
+
+def _scale(values: Sequence[float], low: float | None, high: float | None, count: int) -> _Scale:
+    """Room for all values and the band; a third more at a side where the band is open."""
+    shown = [*values, *(side for side in (low, high) if side is not None)]
+    bottom, top = min(shown), max(shown)
+    if bottom == top:  # one height for all stands in the middle
+        return _Scale(bottom - 1, top + 1, count)
+    room = (top - bottom) / 3
+    return _Scale(
+        bottom - room if low is None and high is not None else bottom,
+        top + room if high is None and low is not None else top,
+        count,
+    )
 
 
 def _band(scale: _Scale, low: float | None, high: float | None) -> str:

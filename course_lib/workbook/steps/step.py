@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 __all__ = ["Outcome", "Step", "run_steps"]
+
+STOPPING_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,10 @@ class Outcome:
 
 
 def run_steps(root: Path, steps: Iterable[Step], logs: Path) -> list[Outcome]:
-    """Run every step in the course's folder, also after one has failed; each is heard here and written to its log."""
+    """Run every step in the course's folder, also after one has failed; each is heard here and written to its log.
+
+    An interrupt ends the step that goes on and all processes of its own.
+    """
     logs.mkdir(parents=True, exist_ok=True)
     return [_run(root, step, logs / f"{step.name}.txt") for step in steps]
 
@@ -58,29 +65,43 @@ def _run(root: Path, step: Step, log: Path) -> Outcome:
         (root / report).unlink(missing_ok=True)
     print(f"== {step.name}: {step.what}", flush=True)
     started = time.monotonic()
-    with log.open("wb") as file:
+    with log.open("wb", buffering=0) as file:  # to be followed while the step runs
         code = _heard(step, root, file)
     return Outcome(step, code, time.monotonic() - started, log)
 
 
-def _heard(step: Step, root: Path, log: BinaryIO) -> int:
+def _heard(step: Step, root: Path, log: RawIOBase) -> int:
     """The command's exit code, when it is over; 127 if it could not be started."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", **step.environment}
     try:
         process = subprocess.Popen(
-            step.command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+            step.command, cwd=root, env=environment, process_group=0,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
     except OSError as error:
         _say(f"{step.command[0]} cannot be started: {error.strerror}\n".encode(), log)
         return 127
     with process:
         assert process.stdout is not None, "it was asked for"
-        while chunk := os.read(process.stdout.fileno(), 1 << 16):
-            _say(chunk, log)
+        try:
+            while chunk := os.read(process.stdout.fileno(), 1 << 16):
+                _say(chunk, log)
+        except KeyboardInterrupt:
+            _stop(process)
+            raise
     return process.returncode
 
 
-def _say(words: bytes, log: BinaryIO) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Interrupts the command and what it has started, which form a group; ends those that do not stop by themselves."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOPPING_SECONDS)
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def _say(words: bytes, log: RawIOBase) -> None:
     log.write(words)
     sys.stdout.buffer.write(words)
     sys.stdout.flush()

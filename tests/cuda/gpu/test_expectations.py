@@ -1,37 +1,10 @@
-"""The `// expect` lines of .cu files: read, and held to, for every kernel file of the library."""
-
-from pathlib import Path
+"""The `// expect` lines of .cu files: how they are read. tests/rooms holds every kernel of the library to its own."""
 
 import pytest
 
-import course_lib
-from course_lib import cuda
 from course_lib.cuda.gpu.expectations import expectations
 from course_lib.cuda.gpu.resources import Resources
 from course_lib.errors import CourseError
-from tests.cuda.nvrtc_here import needs_nvrtc
-
-LIBRARY = Path(course_lib.__file__).parent
-FILES = sorted(LIBRARY.rglob("*.cu"))
-ALL = [(expected, arch) for file in FILES for expected in expectations(file) for arch in expected.architectures]
-
-
-def named(case):
-    expected, arch = case
-    return f"{expected.path.parent.name}/{expected.path.stem}-{expected.kernel}-{arch}"
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
-def test_every_kernel_file_says_what_it_takes(file):
-    assert expectations(file), f'{file} has no line of the form // expect kernel="name" arch=75+ registers<=64'
-
-
-@needs_nvrtc
-@pytest.mark.parametrize("case", ALL, ids=named)
-def test_every_kernel_takes_what_its_file_says(case):
-    expected, arch = case
-    found = cuda.inspect(expected.path, expected.kernel, arch, options=expected.options)
-    assert not expected.problems(found), f"{found}\n" + "\n".join(expected.problems(found))
 
 
 def resources(**changes):

@@ -89,7 +89,7 @@ def test_arm64_under_emulation(case, rng, monkeypatch):
 
 
 NO_GPU_PACKAGES = """
-import sys
+import importlib.util, sys
 for name in ("cupy", "torch", "cuda", "IPython"):
     sys.modules[name] = None
 import numpy as np
@@ -99,7 +99,8 @@ x = np.zeros(4, np.float32)
 k(1, 4, (x,))
 assert (x == 1).all()
 assert cuda.check(k, 1, 4, (x,)).ok
-assert cuda.check(k, 1, 5, (x,)).kinds() == {"out-of-bounds write", "out-of-bounds read"}
+if importlib.util.find_spec("elftools"):
+    assert cuda.check(k, 1, 5, (x,)).kinds() == {"out-of-bounds write", "out-of-bounds read"}
 try:
     cuda.inspect("__global__ void k() {}", "k", "sm_80")
 except cuda.NoNvrtc as error:
@@ -112,6 +113,29 @@ def test_numpy_is_all_it_needs():
         [sys.executable, "-c", NO_GPU_PACKAGES], env={**os.environ, "PYTHONPATH": "."}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+NO_ELFTOOLS = """
+import sys
+sys.modules["elftools"] = None
+import numpy as np
+from course_lib import cuda
+k = cuda.compile("__global__ void k(float* x) { x[threadIdx.x] += 1; }", "k", backend="host")
+x = np.zeros(4, np.float32)
+assert cuda.check(k, 1, 4, (x,)).ok
+assert cuda.access_trace.trace(k, 1, 4, (x,)).of("x").sectors() == 2
+cuda.check(k, 1, 5, (x,))
+"""
+
+
+def test_only_naming_a_line_takes_pyelftools():
+    done = subprocess.run(
+        [sys.executable, "-c", NO_ELFTOOLS], env={**os.environ, "PYTHONPATH": "."}, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        "CourseError: Naming a kernel's source lines takes pyelftools: pip install pyelftools"
+    )
 
 
 def test_importing_brings_neither_torch_nor_cupy():

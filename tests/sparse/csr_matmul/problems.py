@@ -6,6 +6,41 @@ import scipy.sparse
 import torch
 
 from course_lib.sparse import CSR
+from tests.rooms.problem import Problem
+
+# rows, columns, width, density, dtype, index dtype
+SIZES = {
+    "no value, no row of dense": (3, 0, 2, 0.0, torch.float32, torch.int16),
+    "no row": (0, 3, 2, 1.0, torch.float32, torch.int16),
+    "no column of dense": (3, 4, 0, 1.0, torch.float32, torch.int32),
+    "one of each": (1, 1, 1, 1.0, torch.float32, torch.int16),
+    "no value at all": (6, 5, 4, 0.0, torch.float16, torch.int32),
+    "every value": (7, 9, 5, 1.0, torch.bfloat16, torch.int16),
+    "rows of several stages": (5, 301, 12, 1.0, torch.float32, torch.int16),
+    "odd everywhere": (37, 53, 131, 0.3, torch.float32, torch.int16),
+    "two tiles, the second nearly empty": (21, 150, 260, 0.2, torch.float16, torch.int32),
+}
+CLOSELY = {
+    "float32, 16-bit columns": (7, 150, 37, 0.3, torch.float32, torch.int16),
+    "float16, 32-bit columns": (6, 140, 12, 0.3, torch.float16, torch.int32),
+    "bfloat16, empty rows": (5, 40, 520, 0.1, torch.bfloat16, torch.int16),
+}
+
+
+def problems():
+    return [
+        _problem(name, closely, *size)
+        for sizes, closely in ((SIZES, False), (CLOSELY, True))
+        for name, size in sizes.items()
+    ]
+
+
+def _problem(name, closely, rows, columns, width, density, dtype, index_dtype):
+    matrix = CSR.from_dense(random_matrix(rows, columns, density, dtype), index_dtype=index_dtype)
+    dense = random_dense(columns, width, dtype)
+    args = (matrix.with_values(matrix.values.clone().requires_grad_()), dense.clone().requires_grad_())
+    return Problem(name, args, lambda result: assert_product(result, matrix, dense), closely=closely)
+
 
 # half a unit in the last place, relative; and the smallest step near zero, halved
 ROUNDING = {torch.float32: 2.0**-24, torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8, torch.float64: 2.0**-53}

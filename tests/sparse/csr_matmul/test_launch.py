@@ -11,7 +11,13 @@ from tests.sparse.csr_matmul.problems import random_matrix
 
 
 def tiled(matrix, dense, version=3):
-    return csr_matmul_launch(version, matrix.values, matrix.columns, matrix.row_pointers, matrix.row_order, dense)
+    out = dense.new_empty(matrix.shape[0], dense.shape[1])
+    return csr_matmul_launch(version, matrix.values, matrix.columns, matrix.row_pointers, matrix.row_order, dense, out)
+
+
+def sampled(left, right, matrix):
+    out = left.new_empty(matrix.nnz)
+    return sddmm_launch(left, right, matrix.columns, matrix.row_pointers, matrix.row_order, out)
 
 
 def matrix(rows=10, columns=32, dtype=torch.float32, index_dtype=None):
@@ -36,7 +42,7 @@ def matrix(rows=10, columns=32, dtype=torch.float32, index_dtype=None):
 )
 def test_tiled_template(width, dtype, template, lanes, tiles):
     launch = tiled(matrix(dtype=dtype), torch.ones(32, width, dtype=dtype))
-    assert launch.template == template
+    assert launch.template == f"tiled<{template}>"
     assert launch.args[-1] == lanes
     assert launch.grid == (3, tiles)  # 10 rows, 4 warps to a block
     assert launch.block == (32, 4)
@@ -49,8 +55,7 @@ def test_vector_loads_need_aligned_addresses(offset, vector):
     assert tiled(matrix(dtype=torch.float16), dense).template.split(", ")[2] == str(vector)
     left = torch.zeros(10, 64, dtype=torch.float16)
     pattern = matrix(dtype=torch.float16)
-    launch = sddmm_launch(left, dense, pattern.columns, pattern.row_pointers, pattern.row_order)
-    assert launch.template.split(", ")[2] == str(vector)
+    assert sampled(left, dense, pattern).template.split(", ")[2] == f"{vector}>"
 
 
 def test_values_and_columns_are_moved_to_aligned_addresses():
@@ -77,8 +82,6 @@ def test_grids_stay_within_what_cuda_allows(version, grid):
 
 @pytest.mark.parametrize(("width", "lanes"), [(1, 1), (8, 2), (12, 4), (32, 8), (512, 8)])
 def test_sddmm_lanes(width, lanes):
-    pattern = matrix()
-    operands = torch.ones(10, width), torch.ones(32, width)
-    launch = sddmm_launch(*operands, pattern.columns, pattern.row_pointers, pattern.row_order)
+    launch = sampled(torch.ones(10, width), torch.ones(32, width), matrix())
     assert launch.args[-1] == lanes
     assert launch.grid == (3,)

@@ -6,7 +6,7 @@ import torch
 from course_lib import cuda
 from course_lib.errors import CourseError
 from course_lib.sparse import CSR, csr_matmul
-from course_lib.sparse.csr_matmul import operators
+from tests.rooms.launched import spy_on_launches
 from tests.sparse.csr_matmul.problems import assert_product, random_dense, random_matrix
 
 MATRIX = CSR.from_dense(random_matrix(6, 9, 0.4, torch.float32))
@@ -22,34 +22,40 @@ def test_default_on_a_cpu(dtype):
     assert_product(out, matrix, dense)
 
 
-def launched(monkeypatch, call):
-    """Which kernels `call` launches."""
-    names = []
-    run = operators.csr_matmul_launch
-
-    def spy(version, *args):
-        names.append(run(version, *args).file)
-        return run(version, *args)
-
-    monkeypatch.setattr(operators, "csr_matmul_launch", spy)
-    call()
-    return names
-
-
 def test_version_and_backend_choose_the_kernel(monkeypatch):
-    assert launched(monkeypatch, lambda: csr_matmul(MATRIX, DENSE)) == []
-    for version, name in ((1, "row_per_thread"), (2, "row_per_warp"), (3, "tiled")):
-        assert launched(monkeypatch, lambda v=version: csr_matmul(MATRIX, DENSE, version=v)) == [name]
+    launched = spy_on_launches(monkeypatch)
+    csr_matmul(MATRIX, DENSE)
+    csr_matmul(MATRIX, DENSE, version=0)
+    assert launched == []
+    for version in (1, 2, 3):
+        csr_matmul(MATRIX, DENSE, version=version)
+    assert [template.partition("<")[0] for template in launched] == ["row_per_thread", "row_per_warp", "tiled"]
     with cuda.use("host"):
-        assert launched(monkeypatch, lambda: csr_matmul(MATRIX, DENSE)) == ["tiled"]
-        double = MATRIX.with_values(MATRIX.values.double())
-        assert launched(monkeypatch, lambda: csr_matmul(double, DENSE.double())) == []
+        csr_matmul(MATRIX, DENSE)
+        assert launched[3:] == ["tiled<float, short, 4, 1>"]
+        csr_matmul(MATRIX.with_values(MATRIX.values.double()), DENSE.double())
+    assert len(launched) == 4
 
 
-def test_gradients_use_the_same_kernel(monkeypatch):
-    dense = DENSE.clone().requires_grad_()
-    call = lambda: csr_matmul(MATRIX, dense, version=2).sum().backward()  # noqa: E731
-    assert launched(monkeypatch, call) == ["row_per_warp", "row_per_warp"]
+@pytest.mark.parametrize(("version", "kernels"), [(0, []), (None, []), (2, ["row_per_warp", "row_per_warp"])])
+def test_gradients_take_the_same_way(monkeypatch, version, kernels):
+    launched = spy_on_launches(monkeypatch)
+    csr_matmul(MATRIX, DENSE.clone().requires_grad_(), version=version).sum().backward()
+    assert [template.partition("<")[0] for template in launched] == kernels
+
+
+def test_explanations():
+    said = csr_matmul(MATRIX, DENSE, explain=True)
+    assert str(said).startswith("csr_matmul: torch, because the tensors lie in the computer's memory, and torch's own")
+    double = csr_matmul(MATRIX.with_values(MATRIX.values.double()), DENSE.double(), explain=True)
+    assert str(double) == "csr_matmul: torch, because the kernels do not compute with float64."
+    with cuda.use("host"):
+        said = csr_matmul(MATRIX, DENSE, explain=True)
+    assert "csr_matmul: host, version 3, because" in str(said)
+    assert "tiled<float, short, 4, 1> of tiled.cu, grid (2, 1), block (32, 4)" in repr(said)
+    said.launch.run()
+    assert_product(said.launch.args[0], MATRIX, DENSE)
+    assert said.launch.trace().of("dense", writes=False).bytes() == 4 * 4 * MATRIX.nnz
 
 
 @pytest.mark.parametrize(
@@ -71,14 +77,13 @@ def test_arguments_that_do_not_fit(arguments, words):
 
 def test_versions_that_do_not_fit():
     with pytest.raises(
-        CourseError, match=r"1 \(row per thread\), 2 \(row per warp\), 3 \(tiled\), or None .* 4 is none"
+        CourseError, match=r"0 \(the definition\), 1 \(row per thread\), 2 \(row per warp\), 3 \(tiled\), or None"
     ):
         csr_matmul(MATRIX, DENSE, version=4)
-    with pytest.raises(CourseError, match="0 is none"):
-        csr_matmul(MATRIX, DENSE, version=0)
     double = MATRIX.with_values(MATRIX.values.double())
-    with pytest.raises(CourseError, match="Leave version out for float64"):
+    with pytest.raises(CourseError, match=r"float32, float16, bfloat16, not with float64. Leave version out"):
         csr_matmul(double, DENSE.double(), version=3)
+    assert_product(csr_matmul(double, DENSE.double(), version=0), double, DENSE.double())
 
 
 def test_too_wide_for_the_kernels():

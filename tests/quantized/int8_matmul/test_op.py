@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.quantized import int8_matmul
-from tests.quantized.int8_matmul.int8_matmul_oracle import DTYPES, Problem, as_numpy, assert_exact, exact_sums, problem
+from tests.examples import examples
+from tests.quantized.int8_matmul.oracle import DTYPES, Problem, as_numpy, assert_exact, exact_sums, problem
 
 SIZES = st.one_of(st.integers(0, 4), st.sampled_from([7, 13, 16, 31, 64, 67]))
 
@@ -30,7 +31,7 @@ def problems(draw):
 
 
 @given(problems())
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_equals_the_oracle_bit_for_bit(p):
     assert_exact(int8_matmul(**p.call()), p)
 
@@ -128,7 +129,7 @@ def test_opcheck(p):
         call["a_scale"].requires_grad_()
     order = ["a", "w", "a_scale", "w_scale", "a_zero_point", "w_zero_point", "bias", "out_scale", "out_zero_point"]
     arguments = [call.get(name) for name in order]
-    torch.library.opcheck(torch.ops.course_lib.int8_matmul.default, (*arguments, call["out_dtype"], None))
+    torch.library.opcheck(torch.ops.course.int8_matmul.default, (*arguments, call["out_dtype"], None))
 
 
 @pytest.mark.parametrize("p", CASES, ids=lambda p: p.out)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib import cuda
 from course_lib.quantized import int8_matmul
-from course_lib.quantized.int8_matmul import op
-from tests.quantized.int8_matmul.int8_matmul_oracle import Problem, assert_exact, problem
+from course_lib.quantized.int8_matmul import launch
+from course_lib.quantized.int8_matmul.op import OPERATION
+from tests.examples import examples
+from tests.quantized.int8_matmul.oracle import Problem, assert_exact, problem
+from tests.rooms.launched import spy_on_launches
 
 GPU = pytest.param(
     "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")]
 )
 DEVICES = ["cpu", GPU]
-VERSIONS = list(op.KERNELS)
+VERSIONS = list(OPERATION.versions)
 
 # One of each: an output type, a set of zero points, per tensor or per row, a bias. They share compiled kernels where
 # they can: an output type with a set of zero points is one compilation.
@@ -56,7 +59,7 @@ def test_exact_in_every_form(version, form, device):
     extreme=st.booleans(),
     form=st.sampled_from([{}, {"zeros": "aw", "bias": "int"}, {"out": "int8", "zeros": "a", "bias": "float"}]),
 )
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_exact_at_any_shape(version, device, m, n, k, per, extreme, form):
     p = problem(m, n, k, **{**form, "per": per}, extreme=extreme)
     assert_exact(int8_matmul(**p.call(device), version=version), p)
@@ -66,8 +69,8 @@ def test_exact_at_any_shape(version, device, m, n, k, per, extreme, form):
 @pytest.mark.parametrize("form", [FORMS[1], FORMS[2]], ids=["int32", "int8"])
 def test_large_tiles_of_the_tensor_core_kernel(monkeypatch, form, device):
     """Large problems take tiles of 128 x 128; here small ones are made to."""
-    monkeypatch.setattr(op, "_multiprocessors", lambda device: 1)
-    launched = spy_on_instances(monkeypatch)
+    monkeypatch.setattr(launch, "_multiprocessors", lambda device: 1)
+    launched = spy_on_launches(monkeypatch)
     for shape in [(128, 128, 128), (131, 257, 80), (1, 1, 1), (100, 129, 33)]:
         p = problem(*shape, **form)
         assert_exact(int8_matmul(**p.call(device), version=3), p)
@@ -75,12 +78,12 @@ def test_large_tiles_of_the_tensor_core_kernel(monkeypatch, form, device):
 
 
 def test_two_stages_where_copies_are_not_asynchronous(monkeypatch):
-    monkeypatch.setattr(op, "_copies_are_asynchronous", lambda device: False)
-    launched = spy_on_instances(monkeypatch)
+    monkeypatch.setattr(launch, "_copies_are_asynchronous", lambda device: False)
+    launched = spy_on_launches(monkeypatch)
     for k in (1, 64, 65, 300):
         p = problem(70, 9, k)
         assert_exact(int8_matmul(**p.call(), version=3), p)
-    assert set(launched) == {"mma<int, false, false, 64, 64, 2>"}
+    assert set(launched) == {"int8_matmul_mma<int, false, false, 64, 64, 2>"}
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -89,28 +92,6 @@ def test_two_stages_where_copies_are_not_asynchronous(monkeypatch):
 def test_the_largest_sums(version, k, zeros, device):
     p = problem(1, 2, k, zeros=zeros, extreme=True)
     assert_exact(int8_matmul(**p.call(device), version=version), p)
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_no_fault_is_found(monkeypatch, version):
-    """Bounds, races, barriers, uninitialised shared memory, and several orders of threads and blocks."""
-    real, reports = op._kernel, []
-
-    def checked(*names):
-        kernel = real(*names)
-
-        def launch(*arguments):
-            reports.append(cuda.check(kernel, *arguments, time_limit=60))
-            assert reports[-1].ok, str(reports[-1])
-            kernel(*arguments)
-
-        return launch
-
-    monkeypatch.setattr(op, "_kernel", checked)
-    for shape in [(66, 70, 96), (70, 66, 101)]:  # whole chunks of 16 bytes, and rows that begin anywhere
-        p = problem(*shape, out="int8", zeros="aw", per="row", bias="float")
-        assert_exact(int8_matmul(**p.call(), version=version), p)
-    assert len(reports) == 2
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -162,13 +143,13 @@ def test_the_output_zero_point_is_0_unless_given(version):
 
 
 def test_the_default_is_the_reference_and_a_kernel_where_kernels_are_asked_for(monkeypatch):
-    launched = spy_on_instances(monkeypatch)
+    launched = spy_on_launches(monkeypatch)
     p = problem(5, 4, 20)
     assert_exact(int8_matmul(**p.call()), p)
     assert launched == []
     with cuda.use("host"):
         assert_exact(int8_matmul(**p.call()), p)
-    assert launched == ["mma<int, false, false, 64, 64, 3>"]
+    assert launched == ["int8_matmul_mma<int, false, false, 64, 64, 3>"]
 
 
 def test_kernels_run_in_a_compiled_graph():
@@ -185,15 +166,3 @@ def test_kernels_run_in_a_compiled_graph():
 def test_large_on_the_gpu(version):
     p = problem(1000, 1021, 4099, "int8", zeros="aw", per="row", bias="float")
     assert_exact(int8_matmul(**p.call("cuda"), version=version), p)
-
-
-def spy_on_instances(monkeypatch):
-    """The names of the kernels that are launched from here on."""
-    names, real = [], op._kernel
-
-    def spied(name, instance):
-        names.append(f"{name}<{instance}>")
-        return real(name, instance)
-
-    monkeypatch.setattr(op, "_kernel", spied)
-    return names
