@@ -71,3 +71,7 @@ figure.suptitle(f"Dense layer {side} x {side}, float32, {torch.get_num_threads()
 plt.show()
 print(f"batch of 1: weights arrive at {4 * side**2 / seconds[0] / 1e9:.1f} GB/s")
 record("speedup_per_image_at_batch_128", 128 * timed.ratio(1, 128), low=1.5, timed=timed)
+
+# %% [markdown]
+# For one image at a time, bytes decide: the layer takes as long as its weights take to arrive. That is why
+# storing weights in fewer bits makes inference faster even when the arithmetic stays the same.

@@ -1,7 +1,4 @@
 # %% [markdown]
-# For one image at a time, bytes decide: the layer takes as long as its weights take to arrive. That is why
-# storing weights in fewer bits makes inference faster even when the arithmetic stays the same.
-#
 # ## 3 A multi-layer perceptron, forward and backward
 #
 # ### Forward
@@ -238,3 +235,7 @@ silent = (a[1] == 0).float().mean().item()
 print(f"share of hidden activations that are exactly 0 on the test images: {silent:.0%}")
 record("hand_trained_accuracy", accuracies[-1], low=0.93)
 record("silent_activations", silent, low=0.2, high=0.6)
+
+# %% [markdown]
+# A large share of the hidden activations is exactly zero, and nobody asked for it: the ReLU alone does that. Hardware that skips
+# zeros can use it, but which activations are zero changes with every image, so it cannot be planned ahead as zero weights can.

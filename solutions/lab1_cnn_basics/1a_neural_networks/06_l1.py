@@ -1,7 +1,4 @@
 # %% [markdown]
-# With noisy labels either form gains a few points, but at values of $\lambda$ a hundred times apart: a decay copied from a paper means nothing without its optimizer. Note also
-# what neither does: the weights get small, but decay sets none exactly to zero. Zeros need another prior.
-#
 # ## 6 L1: a prior that makes zeros
 #
 # **Penalties are priors.** Suppose that before seeing data we believe each weight to follow a Laplace distribution of scale $b$,
@@ -185,3 +182,8 @@ record("zeros_by_slope", zero_share(by_slope), low=0, high=0)
 record("zeros_by_proximal_step", zero_share(sparse_model), low=0.45, high=0.8)
 record("accuracy_lost_to_zeros", sweep[3][1] - sparse_accuracy, high=6)
 record("csr_bytes_against_dense", csr_bytes / dense_bytes, high=0.98)
+
+# %% [markdown]
+# With the proximal step about 60% of the weights are exactly zero, for one to three points of accuracy; with the slope alone not one is, the weights only
+# crowd below $\eta\lambda$. The dark pixels on the right show that the network found out by itself where the paper is always blank. CSR pays only above half zeros, and saved bytes are not
+# yet saved time: lab 2 turns zeros into time.

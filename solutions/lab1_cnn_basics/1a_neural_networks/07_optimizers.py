@@ -1,8 +1,4 @@
 # %% [markdown]
-# With the proximal step about 60% of the weights are exactly zero, for one to three points of accuracy; with the slope alone not one is, the weights only
-# crowd below $\eta\lambda$. The dark pixels on the right show that the network found out by itself where the paper is always blank. CSR pays only above half zeros, and saved bytes are not
-# yet saved time: lab 2 turns zeros into time.
-#
 # ## 7 Optimizers and what they remember
 #
 # An optimizer is a function: old weight, gradient and **state** go in, new weight and new state come out. The state is what it remembers of
@@ -307,3 +303,7 @@ record(
     best[different_units, "Adam"] - best[different_units, "momentum"],
     low=3,
 )
+
+# %% [markdown]
+# With inputs of one scale and a tuned learning rate, momentum comes within a point or two of Adam, for 12 instead of 16 bytes per weight. With inputs in different units the
+# adaptive rules win clearly. No learning rate carries over from one rule to another: where Adam is at its best, plain SGD has hardly started, and at the right end all fail.

@@ -1,8 +1,4 @@
 # %% [markdown]
-# Up to a peak of 0.1 the three schedules end within about a point of each other: no schedule is needed, and none helps. At 0.3 and above the constant rate keeps bouncing, while the same
-# peak with a fall at the end reaches a far smaller loss. So a schedule makes a whole range of learning rates usable. Warm-up does the same for the deep network: it adds little at its best
-# rate and decides everything at high ones. The shallow network above does not care: set its two warm-ups to 0 and see.
-#
 # ## 9 Questions
 #
 # There is no single right answer. Say what you would do, why, and what you would measure. Three to six sentences each.
