@@ -43,7 +43,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib import checking, cuda, measure, notebook, record, sparse, training
-from course_lib.cuda import access_picture, access_trace, kernel_checks
+from course_lib.cuda import access_picture, access_trace, written_kernel
 
 nb = notebook.start("2e_sparse_kernels", profile=profile, device=device, seed=seed)
 torch.set_num_threads(1)  # every CPU timing here is of one thread, torch's and the host runner's

@@ -36,16 +36,16 @@ __global__ void csr_spmm_row_per_thread(float* out, const float* x, const float*
 
 # %% check="csr_spmm_row_per_thread" points=5
 with checking.check("csr_spmm_row_per_thread"):
-    kernel = kernel_checks.compiled(csr_spmm_row_per_thread, "csr_spmm_row_per_thread")
+    kernel = written_kernel.compiled(csr_spmm_row_per_thread, "csr_spmm_row_per_thread")
     matrix = torch.tensor([[2.0, 0, 0, 1, 0], [0, 0, 0, 0, 0], [0, 3, 0, 0, 4], [5, 0, 6, 0, 7]])
     x, bias = torch.tensor([[1.0, 2, 3, 4, 5], [-1, 0, 1, 0, 1]]), torch.tensor([-10.0, 1, 0, 2])
     small = layer_arguments(csr(matrix), x, bias)
     # 2 blocks of 3 threads for 4 rows: two threads have no row
-    kernel_checks.no_faults(
+    written_kernel.no_faults(
         kernel, (2, 2), 3, small, time_limit=2, hint="row r ends before row_pointers[r + 1]; a row < rows has work"
     )
     small = [part.to(nb.device) if isinstance(part, Tensor) else part for part in small]
-    kernel_checks.launch(kernel, (2, 2), 3, small, time_limit=2)
+    written_kernel.launch(kernel, (2, 2), 3, small, time_limit=2)
     checking.close(
         small[0],
         torch.tensor([[0.0, 1, 26, 60], [0, 1, 4, 10]], device=nb.device),
@@ -57,14 +57,14 @@ with checking.check("csr_spmm_row_per_thread"):
     weight[[0, 33, 69]] = 0  # empty rows, the first and the last among them
     for threads in (32, 64):
         args = layer_arguments(csr(weight), x, bias)
-        kernel_checks.launch(kernel, (-(-70 // threads), 5), threads, args)
+        written_kernel.launch(kernel, (-(-70 // threads), 5), threads, args)
         checking.close(
             args[0],
             F.relu(F.linear(x, weight, bias)),
             f"out of 70 rows in blocks of {threads} threads, 5 samples",
             hint="sample n = blockIdx.y begins at x + n * width and at out + n * rows; blockDim.x may be any number",
         )
-    kernel_checks.no_faults(kernel, (3, 5), 32, args)
+    written_kernel.no_faults(kernel, (3, 5), 32, args)
 
 # %% [markdown]
 # **Which thread reads what.** A GPU executes a **warp** of 32 threads together: in one step, all 32 lanes carry out
@@ -77,7 +77,7 @@ with checking.check("csr_spmm_row_per_thread"):
 # %% experiment="who_reads_what_by_thread" topics="csr_spmm_kernel"
 weight, x, bias = random_layer(rows=32, width=64, density=0.12, batch=1, seed=2)
 args = [part.cpu() if isinstance(part, Tensor) else part for part in layer_arguments(csr(weight), x, bias)]
-kernel = kernel_checks.compiled(csr_spmm_row_per_thread, "csr_spmm_row_per_thread")
+kernel = written_kernel.compiled(csr_spmm_row_per_thread, "csr_spmm_row_per_thread")
 trace = access_trace.trace(kernel, 1, 32, args)
 figure, axes = plt.subplots(3, 1, figsize=(7.2, 6.0), height_ratios=(4, 4, 1))
 access_picture.draw(trace, "values", axes[0], steps=14)

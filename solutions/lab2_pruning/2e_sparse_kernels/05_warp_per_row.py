@@ -51,17 +51,17 @@ __global__ void csr_spmm_row_per_warp(float* out, const float* x, const float* v
 
 # %% check="csr_spmm_row_per_warp" points=6
 with checking.check("csr_spmm_row_per_warp"):
-    kernel = kernel_checks.compiled(csr_spmm_row_per_warp, "csr_spmm_row_per_warp")
+    kernel = written_kernel.compiled(csr_spmm_row_per_warp, "csr_spmm_row_per_warp")
     matrix = torch.tensor([[2.0, 0, 0, 1, 0], [0, 0, 0, 0, 0], [0, 3, 0, 0, 4], [5, 0, 6, 0, 7]])
     x, bias = torch.tensor([[1.0, 2, 3, 4, 5], [-1, 0, 1, 0, 1]]), torch.tensor([-10.0, 1, 0, 2])
     small = layer_arguments(csr(matrix), x, bias)
     # 2 blocks of 3 warps for 4 rows: two warps have no row
-    kernel_checks.no_faults(
+    written_kernel.no_faults(
         kernel, (2, 2), (32, 3), small, time_limit=2,
         hint="every lane reaches the shuffles, also one without values; only one lane writes out",
     )  # fmt: skip
     small = [part.to(nb.device) if isinstance(part, Tensor) else part for part in small]
-    kernel_checks.launch(kernel, (2, 2), (32, 3), small, time_limit=2)
+    written_kernel.launch(kernel, (2, 2), (32, 3), small, time_limit=2)
     checking.close(
         small[0],
         torch.tensor([[0.0, 1, 26, 60], [0, 1, 4, 10]], device=nb.device),
@@ -74,7 +74,7 @@ with checking.check("csr_spmm_row_per_warp"):
     weight[4] = torch.randn(300, generator=torch.Generator().manual_seed(4))  # longer than 32 * 9
     for warps in (4, 8):
         args = layer_arguments(csr(weight), x, bias)
-        kernel_checks.launch(kernel, (-(-21 // warps), 3), (32, warps), args)
+        written_kernel.launch(kernel, (-(-21 // warps), 3), (32, warps), args)
         checking.close(
             args[0],
             F.relu(F.linear(x, weight, bias)),
@@ -83,7 +83,7 @@ with checking.check("csr_spmm_row_per_warp"):
             atol=1e-4,
             hint="lane k takes values k, k + 32, ... up to the end of the row; steps 16, 8, 4, 2, 1 add all 32 lanes",
         )
-    kernel_checks.no_faults(kernel, (6, 3), (32, 4), args)
+    written_kernel.no_faults(kernel, (6, 3), (32, 4), args)
 
     args = [part.cpu() if isinstance(part, Tensor) else part for part in args]
     reads = access_trace.trace(kernel, (6, 3), (32, 4), args).of("values", writes=False)
@@ -112,7 +112,7 @@ maps = {
 figure, axes = plt.subplots(2, 1, figsize=(7.2, 4.6), sharex=True)
 sectors = {}
 for axis, (name, (source, kernel_name, grid, block)) in zip(axes, maps.items(), strict=True):
-    trace = access_trace.trace(kernel_checks.compiled(source, kernel_name), grid, block, args)
+    trace = access_trace.trace(written_kernel.compiled(source, kernel_name), grid, block, args)
     access_picture.draw(trace, "values", axis, steps=5, title=f"{name}, values")
     reads = trace.of("values", writes=False)
     sectors[name] = reads.sectors()

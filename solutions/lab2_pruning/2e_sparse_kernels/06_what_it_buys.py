@@ -24,7 +24,7 @@ for pattern, keep in patterns.items():
         ("a row per thread", csr_spmm_row_per_thread, "csr_spmm_row_per_thread", 1, 128),
         ("a row per warp", csr_spmm_row_per_warp, "csr_spmm_row_per_warp", 32, (32, 4)),
     ):
-        trace = access_trace.trace(kernel_checks.compiled(source, kernel_name), grid, block, args)
+        trace = access_trace.trace(written_kernel.compiled(source, kernel_name), grid, block, args)
         reads = trace.of("values", writes=False)
         steps = len(np.unique(reads.requests()))  # instructions of warps that read values
         moved[pattern, name] = 32 * reads.sectors() / (4 * int(lengths.sum()))
@@ -48,8 +48,8 @@ record("moved_sparse_warp", moved["balanced, 1%", "a row per warp"], low=1.5)
 # %% experiment="time_on_this_machine" topics="csr_spmm_kernel"
 rows, width, batch = (256, 1024, 16) if nb.device.type == "cpu" else (4096, 4096, 64)
 densities = (0.5, 0.2, 0.1, 0.05, 0.02)
-by_thread = cuda.compile(kernel_checks.text(csr_spmm_row_per_thread), "csr_spmm_row_per_thread")
-by_warp = cuda.compile(kernel_checks.text(csr_spmm_row_per_warp), "csr_spmm_row_per_warp")
+by_thread = cuda.compile(written_kernel.text(csr_spmm_row_per_thread), "csr_spmm_row_per_thread")
+by_warp = cuda.compile(written_kernel.text(csr_spmm_row_per_warp), "csr_spmm_row_per_warp")
 names = ("torch, dense", "torch, sparse", "a row per thread", "a row per warp")
 calls = {}
 for density in densities:
