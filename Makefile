@@ -9,6 +9,8 @@ COURSE := .venv/bin/python -m course_lib.cli
 LAB := .venv/.lab-installed
 TEST := .venv/.test-installed
 export PYTHON
+# Images of containers set it: every process would compile torch anew, for three seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

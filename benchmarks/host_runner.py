@@ -60,7 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.host_runner", description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=RESULTS / f"host_runner-{device_slug(cpu)}.json")
     output = parser.parse_args(arguments).output
-    machine = describe(cpu) | {"workers": workers(), "compiler": native.find_compiler("c++").version}
+    compiler = native.find_compiler("c++")
+    if compiler is None:
+        raise native.NoCompiler("c++")
+    machine = describe(cpu) | {"workers": workers(), "compiler": compiler.version}
     print(f"{machine['device']}, {machine['cores']} cores; {workers()} worker threads; {machine['compiler']}")
     rows = []
     for measured in (matmul, shuffles, *(lambda name=name: loop(name) for name in LOOPS)):

@@ -8,19 +8,31 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any
+from typing import Any, Protocol
 
 __all__ = ["METRIC_MIME", "describe", "in_band", "record"]
 
 METRIC_MIME = "application/vnd.course.metric+json"
 
 
-def record(name: str, value: float, *, low: float | None = None, high: float | None = None) -> None:
+class Timed(Protocol):
+    """What a measurement says of itself, such as a `measure.Comparison`."""
+
+    @property
+    def remark(self) -> str: ...
+
+
+def record(
+    name: str, value: float, *, low: float | None = None, high: float | None = None, timed: bool | Timed = False
+) -> None:
     """Record one number under `name` in the notebook and print it.
 
     value  anything that `float()` takes: a Python number, a one-element tensor or array.
     low, high  the band, both ends included; None leaves that side open. A value outside the band does not
         stop the notebook: `course run` reports it.
+    timed  the value was measured with a clock: `course run` executes the notebook once more, alone, before a value
+        outside the band counts. Given as the measurement itself (a `measure.Comparison`), its remark about a busy
+        machine is printed too.
 
     Raises ValueError if the value is not one number or the band is empty.
     """
@@ -28,7 +40,9 @@ def record(name: str, value: float, *, low: float | None = None, high: float | N
     low, high = (None if side is None else float(side) for side in (low, high))  # NumPy's numbers are no JSON
     if low is not None and high is not None and not low <= high:
         raise ValueError(f"record({name!r}): the band is empty, low={low:g} is not below high={high:g}")
-    metric = {"name": name, "value": number, "low": low, "high": high}
+    metric: dict[str, Any] = {"name": name, "value": number, "low": low, "high": high}
+    if timed is not False:
+        metric |= {"timed": True, "remark": "" if timed is True else timed.remark}
     _display({METRIC_MIME: metric, "text/plain": describe(metric)})
 
 
@@ -52,7 +66,8 @@ def describe(metric: dict[str, Any]) -> str:
     else:
         band = ""
     value = "not finite" if metric["value"] is None else _digits(metric["value"])
-    return f"{metric['name']} = {value}{band}"
+    remark = f"; {metric['remark']}" if metric.get("remark") else ""
+    return f"{metric['name']} = {value}{band}{remark}"
 
 
 def _digits(number: float) -> str:

@@ -122,7 +122,7 @@ def test_syllabus_counts_and_lists(tmp_path):
     root = make_course(tmp_path)
     whole = course("syllabus", cwd=root)
     assert whole.returncode == 0
-    assert "Adding" in whole.stdout
+    assert "Sums" in whole.stdout
     assert "adding" in whole.stdout
     assert "1 of 2 topics are taught; 1 are missing" in whole.stdout
     missing = course("syllabus", "--missing", cwd=root)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -60,6 +61,19 @@ def test_band_may_be_of_numpy_numbers(monkeypatch):
     monkeypatch.setattr("course_lib.recording._display", shown.append)
     record("m", 1, low=np.float32(0.5), high=np.int64(2))
     assert json.loads(json.dumps(shown[0][METRIC_MIME])) == metric(1.0, 0.5, 2.0)
+
+
+@pytest.mark.parametrize("remark", ["", "this machine is busy: other programs took 48% of its processor time"])
+def test_a_timed_metric_says_so_and_what_was_in_the_way(monkeypatch, remark):
+    shown = []
+    monkeypatch.setattr("course_lib.recording._display", shown.append)
+    record("ratio", 0.7, low=0.9, timed=SimpleNamespace(remark=remark))
+    record("ratio", 0.7, timed=True)
+    assert [bundle[METRIC_MIME]["timed"] for bundle in shown] == [True, True]
+    assert shown[0]["text/plain"] == "ratio = 0.7 (expected at least 0.9)" + (f"; {remark}" if remark else "")
+    assert shown[1]["text/plain"] == "ratio = 0.7"
+    record("counted", 7)
+    assert "timed" not in shown[2][METRIC_MIME]
 
 
 def test_refuses_an_empty_band():

@@ -10,6 +10,7 @@ case ${1:-} in
     *) echo "usage: tools/install.sh lab|test" >&2; exit 2 ;;
 esac
 python=.venv/bin/python
+unset PYTHONDONTWRITEBYTECODE # images of containers set it: every process would compile torch anew, for three seconds
 
 fail() {
     echo "$1" >&2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Sequence
 
@@ -50,7 +51,7 @@ def shortest_edit(answer: Answer, solution: str, answers: Sequence[Answer]) -> t
     Of edits equally long, that of the solution. Other wrong answers are left to the author: an edit of one takes its
     mistake back as well, so that it shows two.
     """
-    if answer.kind != "wrong" or answer.edit:
+    if answer.kind != "wrong" or answer.edit or not _is_python(answer.source):
         return None
     bases = {"": solution} | {
         other.name: other.source for other in answers if other.kind == "right" and other.id == answer.id
@@ -58,6 +59,14 @@ def shortest_edit(answer: Answer, solution: str, answers: Sequence[Answer]) -> t
     edits = [(edit_between(base, in_the_words_of(base, answer.source)), name) for name, base in bases.items()]
     edit, name = min(edits, key=lambda found: _length(found[0].source))
     return (edit, name) if _length(edit.source) <= SHORT * _length(answer.source) else None
+
+
+def _is_python(source: str) -> bool:
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _length(text: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import socket
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -98,12 +99,30 @@ def _client(jobs: int, cluster: str | None) -> Iterator[Any]:
                 )
             )  # fmt: skip
         else:
+            _require_listener(cluster)
             place = cluster
         try:
             client = Client(place, timeout=30)
         except (OSError, ValueError) as error:
-            raise CourseError(f"there is no dask scheduler at {cluster}: {error}; check the address") from error
+            raise _no_scheduler(cluster, error) from error
         yield opened.enter_context(client)
+
+
+def _require_listener(address: str) -> None:
+    """Raises CourseError at once where nothing listens: dask would go on trying for half a minute."""
+    from distributed.comm.addressing import get_address_host_port
+
+    if "://" in address and not address.startswith(("tcp://", "tls://")):
+        return
+    try:
+        with socket.create_connection(get_address_host_port(address), timeout=10):
+            pass
+    except (OSError, ValueError) as error:
+        raise _no_scheduler(address, error) from error
+
+
+def _no_scheduler(address: str | None, error: Exception) -> CourseError:
+    return CourseError(f"there is no dask scheduler at {address}: {error}; check the address")
 
 
 def _finished(futures: list[Any]) -> list[Any]:

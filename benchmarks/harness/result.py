@@ -28,7 +28,7 @@ def save(document: Mapping[str, Any], path: Path) -> Path:
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """One line per contender: time, fraction of the limit, ratio to the best peer, relative error."""
-    lines = [("case", "contender", "median", "quartiles", "of limit", "vs best peer", "error")]
+    lines: list[tuple[str, ...]] = [("case", "contender", "median", "quartiles", "of limit", "vs best peer", "error")]
     shown = None
     for row in rows:
         case = row["case"] if row["case"] != shown else ""

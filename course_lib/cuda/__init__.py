@@ -25,7 +25,7 @@ from course_lib.cuda.watching.report import Finding, Report
 from course_lib.cuda.watching.watched_run import check
 
 if TYPE_CHECKING:
-    from course_lib.cuda import kernel_checks
+    from course_lib.cuda import written_kernel
     from course_lib.cuda.watching import access_picture, access_trace
 
 __all__ = [
@@ -48,15 +48,15 @@ __all__ = [
     "chosen_version",
     "compile",
     "inspect",
-    "kernel_checks",
     "use",
+    "written_kernel",
 ]
 
 # loaded when first used: they bring torch or drawing, which a kernel alone has no need of
 _LATER = {
     "access_picture": "watching.access_picture",
     "access_trace": "watching.access_trace",
-    "kernel_checks": "kernel_checks",
+    "written_kernel": "written_kernel",
 }
 
 

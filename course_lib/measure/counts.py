@@ -151,10 +151,12 @@ def _macs(module: nn.Module, given: Tensor | PackedSequence, output: Tensor | Pa
     if isinstance(module, nn.RNNBase):
         matrices = sum(own.numel() for own in module.parameters() if own.ndim == 2)
         return matrices * (_rows(given).numel() // module.input_size)
+    assert isinstance(given, Tensor) and isinstance(output, Tensor)  # only recurrent layers take packed sequences
     if isinstance(module, _CONVOLUTIONS):
         return module.weight.numel() * (output.numel() // module.out_channels)
     if isinstance(module, _TRANSPOSED):
         return module.weight.numel() * (given.numel() // module.in_channels)
+    assert isinstance(module, nn.Linear)
     return module.weight.numel() * (output.numel() // module.out_features)
 
 

@@ -147,6 +147,7 @@ def _kind(module: nn.Module) -> str:
     kind = type(module).__name__
     if not hasattr(module, "kernel_size"):
         return kind
+    assert isinstance(module.kernel_size, tuple)
     kind += " " + "x".join(map(str, module.kernel_size))
     if module.groups == 1:
         return kind

@@ -57,7 +57,7 @@ class Roofline:
 
     def show(self) -> None:
         """Display the layers and what remains of the call's time: as HTML in a notebook, as text elsewhere."""
-        rows = [
+        rows: list[tuple[str | float, ...]] = [
             (
                 layer.name,
                 layer.kind,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +37,7 @@ def draw_roofline(layers: Sequence[LayerRate], machine: Ceilings, title: str, na
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
-    _draw_legend(axes, layers)
+    _draw_legend(axes, layers, machine)
     figure.draw_without_rendering()  # lays the axes out; from here on they stay, so that text can be measured
     figure.set_layout_engine("none")
     lines = _draw_ceilings(axes, machine)
@@ -73,7 +74,7 @@ def _draw_layers(axes: Axes, layers: Sequence[LayerRate]) -> None:
         )
 
 
-def _draw_legend(axes: Axes, layers: Sequence[LayerRate]) -> None:
+def _draw_legend(axes: Axes, layers: Sequence[LayerRate], machine: Ceilings) -> None:
     from matplotlib.lines import Line2D
 
     def dot(number: int, fill: str, label: str) -> Line2D:
@@ -82,6 +83,9 @@ def _draw_legend(axes: Axes, layers: Sequence[LayerRate]) -> None:
 
     kinds = dict.fromkeys(layer.kind for layer in layers)
     handles = [dot(number, f"C{number % 7}", kind) for number, kind in enumerate(kinds)]
+    if machine.cached_bytes_per_second:
+        label = f"last cache: {machine.cached_bytes_per_second / 1e9:.3g} GB/s"
+        handles.append(Line2D([], [], color="0.5", linestyle="--", linewidth=1, label=label))
     remarks = dict.fromkeys(layer.remark for layer in layers if layer.remark)
     handles += [dot(0, "white", f"hollow: {remark}") for remark in remarks]
     axes.legend(
@@ -100,16 +104,10 @@ def _draw_ceilings(axes: Axes, machine: Ceilings) -> np.ndarray:
         [(left, machine.attainable(left) / 1e9), (machine.ridge, peak), (right, peak)]
     )
     angle = np.degrees(np.arctan2(*(corner - start)[::-1]))
-    along = {"textcoords": "offset points", "va": "bottom", "rotation_mode": "anchor", "fontsize": 8}
-    value = axes.annotate(f"arithmetic: {peak:.3g} GMAC/s", (machine.ridge, peak), xytext=(-6, -2), ha="right", **along)
-    axes.annotate(
-        f"memory: {machine.bytes_per_second / 1e9:.3g} GB/s",
-        axes.transData.inverted().transform(start + 0.03 * (corner - start)),
-        xytext=(-2, 3),
-        ha="left",
-        rotation=angle,
-        **along,
-    )
+    write = partial(axes.annotate, textcoords="offset points", va="bottom", rotation_mode="anchor", fontsize=8)
+    value = write(f"arithmetic: {peak:.3g} GMAC/s", (machine.ridge, peak), xytext=(-6, -2), ha="right")
+    x, y = axes.transData.inverted().transform(start + 0.03 * (corner - start))
+    write(f"memory: {machine.bytes_per_second / 1e9:.3g} GB/s", (x, y), xytext=(-2, 3), ha="left", rotation=angle)
     roof = np.concatenate([np.linspace(start, corner, 200), np.linspace(corner, end, 200)])
     above = [roof + np.array([0, step]) for step in (0, 8, 16)]  # where the memory's value stands
     box = value.get_window_extent()
@@ -125,5 +123,5 @@ def _draw_cache(axes: Axes, machine: Ceilings) -> np.ndarray:
     corner = (machine.macs_per_second / rate, machine.macs_per_second / 1e9)
     (line,) = axes.plot([left, corner[0]], [rate * left / 1e9, corner[1]], color="0.5", linestyle="--", linewidth=1)
     line.set_zorder(0)
-    ends = axes.transData.transform([(left, rate * left / 1e9), corner])
-    return np.linspace(*ends, 200)
+    start, end = axes.transData.transform([(left, rate * left / 1e9), corner])
+    return np.linspace(start, end, 200)

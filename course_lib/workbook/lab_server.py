@@ -14,11 +14,8 @@ import sys
 import time
 import urllib.request
 import webbrowser
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from course_lib.errors import CourseError
 
@@ -50,7 +47,7 @@ def serve(root: Path, *, port: int = 8888, browser: bool = True) -> None:
     if not (root / "labs" / FIRST_PAGE).exists():
         raise CourseError(f"{root / 'labs' / FIRST_PAGE} is missing: run `course build` first")
     print("Starting JupyterLab ...", flush=True)
-    with _terminate_as_interrupt(), LabServer(root, port) as server:
+    with LabServer(root, port) as server:
         try:
             server.wait_until_ready()
             _announce(server, port)
@@ -190,20 +187,6 @@ class LabServer:
         return re.sub(r"^\[[^]]*\]\s*", "", lines[-1]).rstrip(".")  # without "[C 2026-01-01 12:00:00 ServerApp]"
 
 
-@contextlib.contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """`kill` and `make` end this process with SIGTERM: the server must be stopped then too."""
-
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _announce(server: LabServer, wanted_port: int) -> None:
     assert server.address is not None
     port = server.address.port
@@ -212,7 +195,9 @@ def _announce(server: LabServer, wanted_port: int) -> None:
     print(f"The course is open at\n\n    {server.url}\n")
     if "SSH_CONNECTION" in os.environ:
         print(f"From your own computer, connect with `ssh -L {port}:127.0.0.1:{port} ...` and open the same address.")
-    print("Stop it with Ctrl-C in this terminal.", flush=True)
+    in_background = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # of nohup, of a script's `&`
+    how = f"`kill {os.getpid()}`" if in_background else "Ctrl-C in this terminal"
+    print(f"Stop it with {how}.", flush=True)
 
 
 def _has_display() -> bool:

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from autograders.command import main
@@ -24,6 +25,7 @@ from tests.autograders.tiny_course import LAB, NOTEBOOK, course, environment, ha
 
 pytestmark = [needs_sandbox, pytest.mark.slow]
 
+DOUBLE = "def double(x):\n    return x + x"
 THRICE = "def thrice(x):\n    return 3 * x"
 WRONG = "def thrice(x):\n    return x * x * x"
 # student: (answers, automatic marks of 5)
@@ -31,7 +33,7 @@ CLASS = {
     "ada": (None, 5.0),
     "bob": ({}, 0.0),
     "cleo": ({"thrice": THRICE}, 3.0),
-    "dan": ({"double": "def double(x):\n    return x + x", "thrice": WRONG}, 2.0),
+    "dan": ({"double": DOUBLE, "thrice": WRONG}, 2.0),
     "eve": ({"double": "import os\nos._exit(0)", "thrice": THRICE}, 3.0),
 }
 
@@ -78,24 +80,6 @@ def test_everybody_gets_their_marks(graded):
     assert "Graded 6" in done.stdout and "bubblewrap" in done.stdout
 
 
-def test_what_a_student_packs_is_graded(root, tmp_path):
-    student = tmp_path / "student"
-    shutil.copytree(root / "labs", student / "labs")
-    for name in ("pyproject.toml", "course_lib"):
-        (student / name).symlink_to(root / name)
-    hand_in(student / "labs", LAB, notebook(root, {"thrice": THRICE, "why": "Because it is a sum."}))
-    packed = subprocess.run(
-        [sys.executable, "-m", "course_lib.cli", "submit", "lab9", "--student", "gil", "--yes"],
-        cwd=student, env=environment(student) | {"XDG_STATE_HOME": str(tmp_path / "state")},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert packed.returncode == 0, packed.stdout + packed.stderr
-    [archive] = student.glob("*.zip")
-    done = course(root, "grade", "lab9", str(archive), "--workspace", str(tmp_path / "workspace"))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert marks(tmp_path / "workspace") == {"gil": 3.0}
-
-
 def test_evidence_traces_every_mark(graded, submissions):
     import hashlib
 
@@ -112,17 +96,20 @@ def test_evidence_traces_every_mark(graded, submissions):
         assert (workspace / "feedback" / student / LAB / f"{NOTEBOOK}.html").exists()
 
 
-def test_what_is_done_is_not_graded_again(graded, root, submissions):
+def test_what_is_done_is_not_graded_again(graded, root, submissions, monkeypatch, capsys):
     workspace, _ = graded
     before = {path: path.stat().st_mtime_ns for path in (workspace / "evidence" / LAB).glob("*.json")}
-    done = course(root, "grade", "lab9", str(submissions), "--workspace", str(workspace), "--jobs", "1")
-    assert done.returncode == 0 and "6 were graded before" in done.stdout
+    monkeypatch.chdir(root)
+    assert main(["grade", "lab9", str(submissions), "--workspace", str(workspace), "--jobs", "1"]) == 0
+    assert "6 were graded before" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in (workspace / "evidence" / LAB).glob("*.json")} == before
 
 
 def test_grading_again_gives_the_same_marks(graded, root, submissions):
+    """Whoever is graded again, and by how many workers: the whole class is once more where a run is killed below."""
     workspace, _ = graded
-    done = course(root, "grade", "lab9", str(submissions), "--workspace", str(workspace), "--regrade", "--jobs", "2")
+    words = ("--workspace", str(workspace), "--regrade", "--student", "dan", "--jobs", "1")
+    done = course(root, "grade", "lab9", str(submissions), *words)
     assert done.returncode == 0 and "No mark changes." in done.stdout, done.stdout + done.stderr
     assert marks(workspace) == EXPECTED
 
@@ -138,14 +125,31 @@ def test_report_and_exports_are_written(graded, root, monkeypatch, capsys):
     assert {"class.html", "class.csv", "class.json", "csv.csv", "canvas.csv", "moodle.csv"} <= names
 
 
-def test_a_changed_mark_is_shown_and_asked_for(graded, root, submissions, tmp_path):
-    """A regrade shows what would change, and without a yes changes nothing."""
-    import shutil
+@pytest.fixture(scope="module")
+def packed(root, tmp_path_factory):
+    """What `course submit` makes of cleo's second try, and the notebook in it."""
+    place = tmp_path_factory.mktemp("student")
+    student = place / "cleo"
+    shutil.copytree(root / "labs", student / "labs")
+    for name in ("pyproject.toml", "course_lib"):
+        (student / name).symlink_to(root / name)
+    content = notebook(root, {"double": DOUBLE, "thrice": THRICE, "why": "Because it is a sum."})
+    hand_in(student / "labs", LAB, content)
+    done = subprocess.run(
+        [sys.executable, "-m", "course_lib.cli", "submit", "lab9", "--student", "cleo", "--yes"],
+        cwd=student, env=environment(student) | {"XDG_STATE_HOME": str(place / "state")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    [archive] = student.glob("*.zip")
+    return archive, content
 
+
+def test_what_a_student_packs_is_graded_and_a_changed_mark_asked_for(graded, root, packed, tmp_path):
+    """A regrade shows what would change, and without a yes changes nothing."""
     workspace = tmp_path / "workspace"
     shutil.copytree(graded[0], workspace)
-    later = tmp_path / "later"
-    hand_in(later, "cleo", notebook(root, None))
+    later, content = packed
     kept, seed = (
         workspace / "submitted" / "cleo" / LAB / f"{NOTEBOOK}.ipynb",
         workspace / "evidence" / f"{LAB}-seed.json",
@@ -157,7 +161,7 @@ def test_a_changed_mark_is_shown_and_asked_for(graded, root, submissions, tmp_pa
     assert kept.read_bytes() == before and json.loads(seed.read_text()) == {"seed": 3}
     done = course(root, *words, "--yes")
     assert done.returncode == 0 and marks(workspace)["cleo"] == 5
-    assert kept.read_bytes() == notebook(root, None) != before and json.loads(seed.read_text()) == {"seed": 4}
+    assert kept.read_bytes() == content != before and json.loads(seed.read_text()) == {"seed": 4}
 
 
 class NothingDone:
@@ -220,40 +224,46 @@ def test_a_seed_that_is_given_is_kept_by_the_run_that_holds_the_workspace(tmp_pa
     assert class_seed(workspace, 5) == 5 and list(tmp_path.iterdir()) == []
 
 
-def test_a_run_that_is_killed_goes_on_where_it_was(root, submissions, tmp_path):
-    """kill -9 at five moments, then to the end: everybody once, nothing lost, no process left."""
+# a file that a run makes on its way: before its workers start, in the middle of a student's marks, after them
+MOMENTS = ("evidence/*-seed.json", f"feedback/*/{LAB}/*.html", f"evidence/{LAB}/*.json")
+
+
+def test_a_run_that_is_killed_goes_on_where_it_was(graded, root, submissions, tmp_path):
+    """kill -9 at three moments, then to the end: everybody once, nothing lost, no process left."""
     chance = random.Random(11)
     workspace = tmp_path / "workspace"
     words = ("grade", "lab9", str(submissions), "--workspace", str(workspace), "--jobs", "2", "--seed", "3")
-    for _ in range(5):
+    for moment in MOMENTS:
+        before = set(workspace.glob(moment))
         process = subprocess.Popen(
             tiny_course.command(root, *words), cwd=root, env=tiny_course.environment(root),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        time.sleep(chance.uniform(3, 12))
+        while process.poll() is None and set(workspace.glob(moment)) <= before:
+            time.sleep(0.02)
+        time.sleep(chance.uniform(0, 0.2))
+        processes = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         process.send_signal(signal.SIGKILL)
         process.wait()
-        deadline = time.monotonic() + 30
-        while processes_of(workspace) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        assert processes_of(workspace) == []
+        _, alive = psutil.wait_procs(processes, timeout=120)
+        assert not [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
     done = course(root, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert marks(workspace) == EXPECTED
     assert {path.stem for path in (workspace / "evidence" / LAB).glob("*.json")} == EXPECTED.keys()
+    for student in EXPECTED:
+        assert judged(workspace, student) == judged(graded[0], student)
 
 
-def processes_of(workspace: Path) -> list[str]:
-    """Command lines that name the workspace: the run and its workers."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if str(workspace) in line:
-            found.append(line)
-    return found
+def judged(workspace, student):
+    """(exercise, case, verdict) of all that a student was asked."""
+    record = json.loads((workspace / "evidence" / LAB / f"{student}.json").read_text())
+    return [
+        (question["id"], case["name"], case["verdict"])
+        for book in record["notebooks"]
+        for question in book["questions"]
+        for case in question["cases"]
+    ]
 
 
 @pytest.mark.parametrize(

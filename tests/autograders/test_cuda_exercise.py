@@ -15,6 +15,7 @@ from autograders.engine.submission_grading import GradingSettings, SubmissionGra
 from autograders.engine.verdict import Verdict
 from course_lib import native
 from course_lib.workbook import source_notebooks
+from tests.autograders.engine.bench import Bench
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = source_notebooks(ROOT)["2e_sparse_kernels"]
@@ -42,7 +43,9 @@ WRONG = {cell.name: cell.source for cell in read_answers(BOOK)}
 @pytest.fixture(scope="module")
 def grader():
     with SubmissionGrader(GradingSettings(ROOT, "lab2_pruning")) as grader:
-        yield grader
+        bench = Bench(grader)
+        yield bench
+        bench.close()
 
 
 def grade(grader, answers, before=""):
@@ -78,10 +81,10 @@ def test_the_solution_keeps_full_marks(grader):
 PATCHES = """
 import types
 from course_lib import cuda
-from course_lib.cuda import access_trace, kernel_checks
+from course_lib.cuda import access_trace, written_kernel
 from course_lib.cuda.runner import isolated
 clean = types.SimpleNamespace(ok=True, findings=(), message="", kinds=lambda: set())
-cuda.check = kernel_checks.check = lambda *args, **kwargs: clean
+cuda.check = written_kernel.check = lambda *args, **kwargs: clean
 isolated.run_isolated = lambda *args, **kwargs: None
 """
 

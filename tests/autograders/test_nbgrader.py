@@ -1,4 +1,7 @@
-"""nbgrader's own commands, graded in our sandbox: the solution gets full marks, the stub and forged marks none."""
+"""nbgrader's own commands, graded in our sandbox: the solution gets full marks, the stub and forged marks none.
+
+The solution is a whole lab. What gets nothing is one notebook, which has an exercise, a quiz and a question to people.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -17,6 +21,16 @@ from tests.autograders.engine.needs import needs_sandbox
 pytestmark = [needs_sandbox, pytest.mark.timeout(1500)]
 ROOT = Path(__file__).resolve().parents[2]
 LAB = "lab1_cnn_basics"
+EVERY_KIND = "1b_convolution"
+
+
+class Mark(NamedTuple):
+    student: str
+    notebook: str
+    cell: str
+    score: float
+    points: float
+    waits: bool  # for a person
 
 
 def run_nbgrader(workspace, *arguments):
@@ -53,20 +67,18 @@ def forged(text):
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """A class of two, graded by the commands that nbgrader's manual gives."""
+    """A class of three, graded by the commands that nbgrader's manual gives."""
     workspace = tmp_path_factory.mktemp("workspace")
     assert build(ROOT).problems == []
-    for student, folder in (
-        ("solution", ROOT / "build" / "source"),
-        ("stub", ROOT / "labs"),
-        ("forger", ROOT / "labs"),
-    ):
-        shutil.copytree(folder / LAB, workspace / "submitted" / student / LAB)
-    for path in (workspace / "submitted" / "forger" / LAB).glob("*.ipynb"):
-        path.write_text(forged(path.read_text(encoding="utf-8")), encoding="utf-8")
+    shutil.copytree(ROOT / "build" / "source" / LAB, workspace / "submitted" / "solution" / LAB)
+    stub = (ROOT / "labs" / LAB / f"{EVERY_KIND}.ipynb").read_text(encoding="utf-8")
+    for student, text in (("stub", stub), ("forger", forged(stub))):
+        place = workspace / "submitted" / student / LAB / f"{EVERY_KIND}.ipynb"
+        place.parent.mkdir(parents=True)
+        place.write_text(text, encoding="utf-8")
     run_nbgrader(workspace, "generate_assignment", LAB)
     run_nbgrader(workspace, "autograde", LAB)
-    run_nbgrader(workspace, "generate_feedback", LAB)
+    run_nbgrader(workspace, "generate_feedback", LAB, "--student", "solution")
     return workspace
 
 
@@ -76,8 +88,9 @@ def grades(graded):
 
     with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as book:
         return [
-            (
+            Mark(
                 submission.student.id,
+                notebook.name,
                 grade.cell.name,
                 grade.auto_score,
                 grade.max_score,
@@ -91,19 +104,21 @@ def grades(graded):
 
 @pytest.mark.slow
 def test_solution_gets_full_marks_and_questions_wait_for_a_person(grades):
-    rows = [row for row in grades if row[0] == "solution"]
-    assert len(rows) > 30
-    automatic = [row for row in rows if not row[4]]
-    assert [row for row in automatic if row[2] != row[3]] == []
-    assert {row[1] for row in automatic} == {row[1] for row in rows if row[1].startswith("check_")}
+    marks = [mark for mark in grades if mark.student == "solution"]
+    assert len(marks) > 30
+    automatic = [mark for mark in marks if not mark.waits]
+    assert [mark for mark in automatic if mark.score != mark.points] == []
+    assert {mark.cell for mark in automatic} == {mark.cell for mark in marks if mark.cell.startswith("check_")}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("student", ["stub", "forger"])
 def test_stub_and_forged_marks_get_nothing(grades, student):
-    rows = [row for row in grades if row[0] == student]
-    assert len(rows) == len([row for row in grades if row[0] == "solution"])
-    assert [row for row in rows if row[2] != 0 or row[4]] == []
+    marks = [mark for mark in grades if mark.student == student]
+    cells = {mark.cell for mark in marks if mark.notebook == EVERY_KIND}
+    assert cells == {mark.cell for mark in grades if mark.student == "solution" and mark.notebook == EVERY_KIND}
+    assert {"check_cnn_layer_order", "choose_convolution"} < cells
+    assert [mark for mark in marks if mark.score != 0 or mark.waits] == []
 
 
 @pytest.mark.slow

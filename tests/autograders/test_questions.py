@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from autograders.authoring.answers import read_answers
 from autograders.authoring.dry_run import Answered, Asked
 from autograders.authoring.refusals import refusals
 from autograders.authoring.trial import Trial, released_stubs
@@ -24,7 +23,7 @@ from autograders.engine.asking.remote import Student
 from autograders.engine.isolation.inside import wire
 from autograders.engine.verdict import Verdict
 from tests.autograders.engine.fixed_reply import FixedReply
-from tests.exercises import EXERCISES, NOTEBOOKS
+from tests.exercises import EXERCISES, NOTEBOOKS, answers_to
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = range(20)
@@ -61,11 +60,6 @@ def trial(name):
 @functools.cache
 def questions(name):
     return questions_of(NOTEBOOKS[name])
-
-
-@functools.cache
-def answers(name):
-    return read_answers(NOTEBOOKS[name])
 
 
 @functools.cache
@@ -135,7 +129,7 @@ def test_other_inputs_catch_the_same_answers(name, exercise, untimed):
 
 def sources(name, exercise):
     """(kind, name, source) of whatever the question is put to."""
-    kept = [(answer.kind, answer.name, answer.source) for answer in answers(name) if answer.id == exercise]
+    kept = [(answer.kind, answer.name, answer.source) for answer in answers_to(name, exercise)]
     return [("solution", "", trial(name).solutions[exercise]), ("stub", "", stubs(name)[exercise]), *kept]
 
 

@@ -10,19 +10,21 @@ import pytest
 from autograders.engine.asking.question import question
 from autograders.engine.asking.registry import questions_of
 from autograders.engine.isolation import session
-from autograders.engine.isolation.limits import Limits
+from autograders.engine.isolation.caps import CgroupV1, CgroupV2, best_caps
+from autograders.engine.isolation.limits import MB, Limits
 from autograders.engine.isolation.session import TIME_IS_UP, SandboxSlot
 from autograders.engine.submission import Submission
 from autograders.engine.submission_grading import GradingSettings, SubmissionGrader
 from autograders.engine.verdict import Verdict
 from course_lib.workbook import source_notebooks
 from tests.autograders import tiny_course
+from tests.autograders.engine.bench import Bench
 from tests.autograders.engine.needs import needs_sandbox
 from tests.autograders.tiny_course import LAB, NOTEBOOK, notebook
 
 pytestmark = [needs_sandbox, pytest.mark.slow]
 
-LIMITS = Limits(cell=4, question=4, submission=40)
+LIMITS = Limits(memory=700 * MB, cell=4, question=4, submission=40)
 DOUBLE, THRICE = "def double(x):\n    return 2 * x", "def thrice(x):\n    return 3 * x"
 
 
@@ -39,35 +41,45 @@ def questions(root):
 
 
 @pytest.fixture(scope="module")
-def make_grader(root):
-    """A grader for other questions or limits; all are closed at the end."""
-    opened = []
-
-    def make(entries=None, **settings):
-        grader = SubmissionGrader(GradingSettings(root, LAB, **{"limits": LIMITS, **settings}))
-        if entries is not None:
-            grader.graders[NOTEBOOK].questions = entries
-        opened.append(grader.__enter__())
-        return grader
-
-    yield make
-    for grader in opened:
-        grader.__exit__()
+def bench(root):
+    grader = SubmissionGrader(GradingSettings(root, LAB, limits=LIMITS))
+    with grader:
+        bench = Bench(grader)
+        yield bench
+        bench.close()
 
 
-@pytest.fixture(scope="module")
-def grader(make_grader):
-    return make_grader()
+@pytest.fixture
+def ask(bench, monkeypatch):
+    """ask(questions): other hidden questions for this test."""
+    return lambda questions: monkeypatch.setattr(bench.grader.graders[NOTEBOOK], "questions", questions)
+
+
+@pytest.fixture
+def allow(bench, monkeypatch):
+    """allow(submission=5): other limits for this test."""
+    return lambda **limits: bench.allow(monkeypatch, **limits)
+
+
+@pytest.fixture
+def taken(bench, monkeypatch):
+    """One entry for each sandbox that is used beside the one that is there."""
+    bench.start()
+    taken, take = [], bench.grader.supply.take
+    monkeypatch.setattr(bench.grader.supply, "take", lambda: taken.append(1) or take())
+    return taken
 
 
 def grade(grader, root, answers):
+    """Questions by exercise, and the whole result. `grader`: a Bench or a SubmissionGrader."""
     result = grader.grade(Submission("ada", LAB, {NOTEBOOK: notebook(root, answers)}))
     return {entry.id: entry for entry in result.notebooks[0].questions}, result
 
 
-def test_solution_and_stub(grader, root):
-    assert grade(grader, root, None)[1].score == 5
-    found, result = grade(grader, root, {})
+def test_solution_and_stub(bench, root):
+    """As a class run grades them: each in a sandbox of its own."""
+    assert grade(bench.grader, root, None)[1].score == 5
+    found, result = grade(bench.grader, root, {})
     assert result.score == 0 and {entry.verdict for entry in found.values()} == {Verdict.MISSING}
 
 
@@ -85,75 +97,109 @@ def test_solution_and_stub(grader, root):
         ("def double(x) return", Verdict.ERROR),
     ],
 )
-def test_what_ends_one_question_costs_no_other(grader, root, source, verdict):
-    found, result = grade(grader, root, {"double": source, "thrice": THRICE})
+def test_what_ends_one_question_costs_no_other(bench, root, source, verdict):
+    found, result = grade(bench, root, {"double": source, "thrice": THRICE})
     assert found["double"].verdict is verdict and found["double"].score == 0
     assert found["thrice"].score == 3 and not result.faults
 
 
-def test_a_helper_in_a_cell_of_its_own_is_taken_along(grader, root):
+LEAVE = "open('/tmp/left', 'w').close(); open('/dev/shm/left', 'w').close(); subprocess.Popen(['sleep', '1000'])"
+END_SANDBOX = "os.kill(-1, 9); time.sleep(60)"
+TAKE_MEMORY = "[os.fork() or (b'x' * 400_000_000, time.sleep(60)) for _ in range(2)]; os.wait(); os._exit(0)"
+LOOK = """\
+def thrice(x):
+    import os
+    running = [entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) > 2]
+    left = os.listdir("/tmp") + os.listdir("/dev/shm")
+    return 3 * x if running == [str(os.getpid())] and "left" not in left else (running, left)
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "more"),
+    [("os._exit(0)", 0), ("while True: pass", 0), (END_SANDBOX, 1), (TAKE_MEMORY, 1)],
+    ids=["exit", "loop", "end of the sandbox", "memory"],
+)
+def test_the_next_kernel_finds_nothing_of_a_dead_one(bench, root, taken, end, more):
+    """In the same sandbox where that can be, else in `more`."""
+    if end is TAKE_MEMORY and not isinstance(best_caps(LIMITS), CgroupV1 | CgroupV2):
+        pytest.skip("nothing counts the memory of all processes here")
+    source = f"import os, subprocess, time\ndef double(x):\n    {LEAVE}\n    {end}"
+    found, result = grade(bench, root, {"double": source, "thrice": LOOK})
+    assert found["double"].score == 0 and found["thrice"].score == 3, found
+    assert not result.faults and len(taken) == more
+
+
+def test_a_helper_in_a_cell_of_its_own_is_taken_along(bench, root):
     import nbformat
 
     book = nbformat.reads(notebook(root, {"double": "def double(x):\n    return plus(x, x)"}).decode(), as_version=4)
     place = next(number for number, cell in enumerate(book.cells) if cell.id == "double")
     book.cells.insert(place, nbformat.v4.new_code_cell("def plus(a, b):\n    return a + b"))
-    result = grader.grade(Submission("ada", LAB, {NOTEBOOK: nbformat.writes(book).encode()}))
+    result = bench.grade(Submission("ada", LAB, {NOTEBOOK: nbformat.writes(book).encode()}))
     assert result.score == 2 and any("taken along" in repair for repair in result.notebooks[0].repairs)
 
 
-def test_a_setup_of_ours_that_fails_is_a_fault_and_no_mark(root, tmp_path):
+def test_a_setup_of_ours_that_fails_is_a_fault_and_no_mark(bench, root, tmp_path, taken):
     broken = tmp_path / "broken"
     shutil.copytree(root, broken, symlinks=True)
     source = broken / "solutions" / LAB / NOTEBOOK / "01_start.py"
     source.write_text(source.read_text().replace("import math", "import a_module_that_is_not_there"))
-    found, result = grade(SubmissionGrader(GradingSettings(broken, LAB, limits=LIMITS)), broken, None)
+    grader = SubmissionGrader(GradingSettings(broken, LAB, limits=LIMITS))
+    grader.supply = bench.grader.supply
+    found, result = grade(grader, broken, None)
     assert result.score == 0 and all(entry.is_fault for entry in found.values())
     assert "a_module_that_is_not_there" in found["double"].cases[0].message
+    assert len(taken) == 2  # the notebook once more in a fresh one
 
 
-def test_a_broken_question_is_a_fault_and_the_next_one_counts(make_grader, root, questions):
+def test_a_broken_question_is_a_fault_and_the_next_one_counts(bench, root, questions, ask):
     @question("double")
     def double(student, reference, rng, case):
         with case("broken"):
             undefined  # noqa: B018, F821
 
-    found, result = grade(make_grader({**questions, "double": double}), root, None)
+    ask({**questions, "double": double})
+    found, result = grade(bench, root, None)
     assert found["double"].is_fault and found["double"].score == 0 and found["thrice"].score == 3
     assert result.faults == ["double"]
 
 
 @pytest.mark.parametrize("answer", [DOUBLE, "def double(x):\n    return x", "import os\nos._exit(0)"])
-def test_without_a_question_no_mark_is_given_and_a_person_is_asked(make_grader, root, questions, answer):
-    found, result = grade(make_grader({"thrice": questions["thrice"]}), root, {"double": answer, "thrice": THRICE})
+def test_without_a_question_no_mark_is_given_and_a_person_is_asked(bench, root, questions, ask, answer):
+    ask({"thrice": questions["thrice"]})
+    found, result = grade(bench, root, {"double": answer, "thrice": THRICE})
     assert found["double"].is_fault and found["double"].score == 0 and result.faults == ["double"]
     assert "double has no hidden question" in found["double"].cases[0].message
     assert found["thrice"].score == 3
 
 
-def test_two_gradings_agree_but_for_their_times(grader, root):
+def test_two_gradings_agree_but_for_their_times(bench, root):
     answers = {"double": "def double(x):\n    return x + x if x > 50 else 0", "thrice": THRICE}
-    first, second = (grade(grader, root, answers)[0] for _ in range(2))
+    first, second = (grade(bench, root, answers)[0] for _ in range(2))
     for name in first:
         assert [(case.name, case.verdict) for case in first[name].cases] == [
             (case.name, case.verdict) for case in second[name].cases
         ]
 
 
-def test_the_time_of_a_submission_is_shared_by_its_questions(make_grader, root):
-    grader = make_grader(limits=Limits(cell=30, question=30, submission=5))
-    found, result = grade(grader, root, {"double": "def double(x):\n    while True: pass", "thrice": THRICE})
+def test_the_time_of_a_submission_is_shared_by_its_questions(bench, root, allow):
+    allow(cell=30, question=30, submission=3)
+    found, result = grade(bench, root, {"double": "def double(x):\n    while True: pass", "thrice": THRICE})
     assert found["double"].verdict is found["thrice"].verdict is Verdict.TIMEOUT
     assert result.score == 0 and not result.faults
 
 
-def test_without_a_sandbox_on_request_the_evidence_says_so(make_grader, root):
-    grader = make_grader(unsafe=True)
-    result = grade(grader, root, None)[1]
+def test_without_a_sandbox_on_request_the_evidence_says_so(bench, root):
+    grader = SubmissionGrader(GradingSettings(root, LAB, limits=LIMITS, unsafe=True))
+    grader.graders, grader.supply.ahead = bench.grader.graders, 0
+    with grader:
+        result = grade(grader, root, None)[1]
     assert result.score == 5 and "NONE" in str(result.provenance["sandbox"])
 
 
 def with_deadly_helpers(root, number):
-    """Right answers; cells of the student's own that one of them names kill the process."""
+    """Right answers; cells of the student's own that one of them names end the sandbox."""
     import nbformat
 
     names = ", ".join(f"h{each}" for each in range(number))
@@ -161,33 +207,25 @@ def with_deadly_helpers(root, number):
     book = nbformat.reads(notebook(root, answers).decode(), as_version=4)
     place = next(number for number, cell in enumerate(book.cells) if cell.id == "double")
     book.cells[place:place] = [
-        nbformat.v4.new_code_cell(f"h{each} = 1\nimport os\nos._exit(0)") for each in range(number)
+        nbformat.v4.new_code_cell(f"h{each} = 1\nimport os, time\n{END_SANDBOX}") for each in range(number)
     ]
     return Submission("ada", LAB, {NOTEBOOK: nbformat.writes(book).encode()})
 
 
-def count_starts(grader, monkeypatch):
-    taken, take = [], grader.supply.take
-    monkeypatch.setattr(grader.supply, "take", lambda: taken.append(1) or take())
-    return taken
-
-
-def test_helpers_that_kill_the_process_get_only_so_many_sandboxes(make_grader, root, monkeypatch):
-    grader = make_grader(limits=Limits(cell=4, question=4, submission=40, charged_starts=0))
-    taken = count_starts(grader, monkeypatch)  # the first, and one for each of two questions
-    result = grader.grade(with_deadly_helpers(root, 5))
+def test_helpers_that_end_the_sandbox_get_only_so_many(bench, root, taken, allow):
+    allow(charged_starts=0)  # the first, and one for each of two questions
+    result = bench.grade(with_deadly_helpers(root, 4))
     [graded] = result.notebooks
-    assert len(taken) == 3 and result.score == 0 and not result.faults
+    assert len(taken) == 2 and result.score == 0 and not result.faults
     assert {question.verdict for question in graded.questions} == {Verdict.TIMEOUT}
     assert [run.verdict for run in graded.cells].count(Verdict.DIED) == 3
     assert TIME_IS_UP in graded.questions[-1].cases[0].message
 
 
-def test_helpers_that_kill_the_process_cost_nothing_within_the_free_sandboxes(make_grader, root, monkeypatch):
-    grader = make_grader(limits=Limits(cell=4, question=4, submission=40, charged_starts=0))
-    taken = count_starts(grader, monkeypatch)
-    result = grader.grade(with_deadly_helpers(root, 2))
-    assert len(taken) == 3 and result.score == 5
+def test_helpers_that_end_the_sandbox_cost_nothing_within_the_free_ones(bench, root, taken, allow):
+    allow(charged_starts=0)
+    result = bench.grade(with_deadly_helpers(root, 2))
+    assert len(taken) == 2 and result.score == 5
 
 
 def test_starts_of_sandboxes_are_free_then_charged_then_refused(monkeypatch):
@@ -213,30 +251,25 @@ def test_starts_of_sandboxes_are_free_then_charged_then_refused(monkeypatch):
     assert left == [50, 50, 45, 0] and slot.fork() is slot.beside().fork() is None
 
 
-def test_an_error_of_ours_costs_what_is_unanswered_alone(make_grader, root, monkeypatch):
-    """The process dies at the first question; no process can be had for the next one."""
-    grader = make_grader()
-    first, take = grader.supply.take(), []
+def test_an_error_of_ours_costs_what_is_unanswered_alone(bench, root, taken, monkeypatch):
+    """The first question ends its sandbox; no process can be had for the next one."""
 
-    def once():
-        if take:
-            raise OSError(11, "no process can be had")
-        take.append(1)
-        return first
+    def none():
+        raise OSError(11, "no process can be had")
 
-    monkeypatch.setattr(grader.supply, "take", once)
-    crash = "def thrice(x):\n    return 3 * x\ndef double(x):\n    import os\n    os._exit(0)"
-    found, result = grade(grader, root, {"double": crash, "thrice": THRICE})
+    monkeypatch.setattr(bench.grader.supply, "take", none)
+    crash = f"import os, time\ndef double(x):\n    {END_SANDBOX}"
+    found, result = grade(bench, root, {"double": crash, "thrice": THRICE})
     assert found["double"].verdict is Verdict.DIED
     assert result.faults == ["thrice"] and "no process can be had" in found["thrice"].cases[0].message
 
 
-def test_an_interruption_is_not_made_a_fault(make_grader, root, monkeypatch):
-    grader = make_grader()
+def test_an_interruption_is_not_made_a_fault(bench, root, monkeypatch):
+    bench.close()
 
     def stop():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(grader.supply, "take", stop)
+    monkeypatch.setattr(bench.grader.supply, "take", stop)
     with pytest.raises(KeyboardInterrupt):
-        grade(grader, root, None)
+        grade(bench, root, None)

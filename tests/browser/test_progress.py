@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from course_lib.progress.attempts import read_record
+from course_lib.progress.record_file import record_files
 from course_lib.workbook import source_notebooks
-from course_lib.workbook.lab_server import LabServer
-from tests.browser.conftest import CHROMIUM, ROOT
+from tests.browser.conftest import ROOT
+from tests.browser.lab_page import START_MS
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 NAME = "1a_neural_networks"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A whole student's copy: the labs alone are no course, and nothing is recorded there."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed; `apt-get install chromium` on Debian")
-    root = tmp_path_factory.mktemp("course")
-    shutil.copytree(ROOT / "labs", root / "labs")
-    (root / "course_lib").symlink_to(ROOT / "course_lib")
-    (root / "pyproject.toml").touch()
-    with LabServer(root, port=8917) as server:
-        server.wait_until_ready()
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser(server):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
-
-
 def test_a_solved_exercise_moves_the_bar(open_notebook, server):
+    for path in record_files(server.root):  # of other tests' exercises
+        path.unlink(missing_ok=True)
     notebook = source_notebooks(ROOT)[NAME]
     exercise = notebook.text.of_kind("exercise")[0]
     lab = open_notebook(f"{notebook.lab}/{NAME}.ipynb")
@@ -61,4 +38,4 @@ def test_a_solved_exercise_moves_the_bar(open_notebook, server):
     assert bars.nth(1).locator("div").first.bounding_box()["width"] > 2
     assert "hidden questions" in start.output_text(code)
     start.cell(code).get_by_role("link", name=notebook.title).first.click()
-    start.page.locator(f".lm-TabBar-tab:has-text('{NAME}')").wait_for(timeout=30_000)
+    start.page.locator(f".lm-TabBar-tab:has-text('{NAME}')").wait_for(timeout=START_MS)

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from course_lib.explore.dot_names import name_dots
+from tests.examples import examples
 
 
 def plot(points):
@@ -23,7 +24,7 @@ def box_of(text):
     return Text.get_window_extent(text)  # without the arrow
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.lists(st.tuples(st.floats(0.01, 0.99), st.floats(0.01, 0.99)), min_size=1, max_size=15))
 def test_names_touch_neither_each_other_nor_dots_nor_the_edge(points):
     axes, dots = plot(points)

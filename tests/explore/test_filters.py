@@ -1,16 +1,17 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import correlate2d
 
 from course_lib.explore.filters import PRESETS, apply_at, draw_step, move_filter
+from tests.examples import examples
 
 PNG = b"\x89PNG\r\n"
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(height=st.integers(1, 9), width=st.integers(1, 9), seed=st.integers(0, 999), place=st.floats(0, 0.999))
 def test_response_is_scipys_correlation_with_zeros_around(height, width, seed, place):
     draw = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ import sys
 import matplotlib.image
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.explore.optimizer_paths import OPTIMIZERS, VIEW, draw, valley, walk
@@ -22,7 +22,6 @@ def turned(point, angle):
     return np.array([c * point[0] - s * point[1], s * point[0] + c * point[1]])
 
 
-@settings(deadline=None)
 @given(angle=angles, narrowness=curvatures)
 def test_the_valley_has_curvature_one_along_its_floor_and_kappa_across(angle, narrowness):
     a = valley(narrowness, angle)
@@ -31,7 +30,6 @@ def test_the_valley_has_curvature_one_along_its_floor_and_kappa_across(angle, na
     np.testing.assert_allclose(a @ across, narrowness * across, rtol=1e-9, atol=1e-9)
 
 
-@settings(deadline=None)
 @given(angle=angles, narrowness=curvatures, learning_rate=st.floats(1e-3, 0.5))
 def test_sgd_multiplies_each_principal_coordinate_by_one_minus_rate_times_curvature(angle, narrowness, learning_rate):
     steps, u, v = 7, -4.0, 1.5

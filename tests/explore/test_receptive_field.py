@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.explore.receptive_field import connections, draw_connections, grow_receptive_field
+from tests.examples import examples
 
 PNG = b"\x89PNG\r\n"
 
@@ -21,7 +22,7 @@ def gradient_of_one_output(kernel, stride, dilation, depth):
     return x.grad[0, 0, reached[0] : reached[-1] + 1].long().numpy()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(kernel=st.integers(1, 4), stride=st.integers(1, 3), dilation=st.integers(1, 3), depth=st.integers(0, 3))
 def test_paths_agree_with_back_propagation(kernel, stride, dilation, depth):
     np.testing.assert_array_equal(

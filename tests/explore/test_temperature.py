@@ -2,15 +2,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.explore.temperature import choose, draw_choice, tune_temperature
+from tests.examples import examples
 
 PNG = b"\x89PNG\r\n"
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     similarities=st.lists(st.floats(-1, 1), min_size=2, max_size=9),
     place=st.floats(0, 0.999),

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import matplotlib.image
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib import explore
 from course_lib.explore.tradeoffs import best_within, draw_tradeoffs, quantities, rows_of, undominated, written
+from tests.examples import examples
 
 PNG = b"\x89PNG\r\n"
 NETWORKS = [
@@ -94,7 +95,7 @@ def test_quantities_are_written_short(value, text):
     assert written(value) == text
 
 
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(st.integers(1, 30), st.integers(0, 99))
 def test_any_number_of_points_can_be_drawn(number, seed):
     random = np.random.default_rng(seed)

@@ -145,7 +145,7 @@ class TestGaps:
             max_leaves=20,
         )
     )
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     def test_any_json_in_a_cell_is_survived(self, student, value):
         edit(notebook_of(student), lambda notebook: notebook.update(cells=[value], metadata=value))
         assert gather(student, "lab1").gaps

@@ -11,6 +11,7 @@ from course_lib.handin.gathering import gather
 from course_lib.handin.nbgrader_entries import checksum
 from course_lib.handin.packing import destination, pack, write
 from course_lib.handin.read_notebook import read_notebook
+from tests.examples import MORE
 from tests.handin.copies import LAB, answered, edit, notebook_of
 
 
@@ -47,7 +48,7 @@ class TestAgainstGrading:
             assert taken.student == (name or LAB)
 
     @given(st.text(alphabet="abZ09_.@-é", min_size=1, max_size=12))
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60 * MORE)
     def test_an_accepted_name_is_the_one_that_is_graded(self, student, name):
         from autograders.engine.intake.take_in import read_submissions
 

@@ -4,12 +4,13 @@ import math
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from course_lib import measure, models
+from tests.examples import examples
 
 
 @st.composite
@@ -60,7 +61,7 @@ def test_transposed_convolution_by_its_definition(case):
 
 
 @given(convolutions(), st.booleans())
-@settings(max_examples=30, deadline=None)  # its first use imports torch's compiler
+@examples(30)
 def test_torchs_own_counter_agrees(case, with_linear):
     """It counts two operations per multiply-accumulate."""
     layer, x = case
@@ -213,7 +214,6 @@ def test_a_weight_multiplied_by_a_function_counts_where_it_is_called(call, shape
 
 
 @given(*[st.integers(1, 5)] * 6, st.booleans(), st.sampled_from(["cpu", "meta"]))
-@settings(deadline=None)
 def test_attention_by_its_definition(samples, heads, queries, keys, width, value_width, by_hand, device):
     def attend(q, k, v, weight):
         if by_hand:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from course_lib import measure, models
+from tests.examples import examples
 
 KILO = 250  # float32 numbers in 1000 bytes
 
@@ -33,7 +34,7 @@ def test_tensors_alive_at_once_add_up_and_freed_ones_do_not():
     assert found.history == (3000, 5000, 6000, 1000)
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(st.lists(st.tuples(st.sampled_from(["make", "drop"]), st.integers(0, 40)), max_size=30))
 def test_any_order_of_making_and_dropping(steps):
     now = highest = 0

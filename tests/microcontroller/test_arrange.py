@@ -4,13 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.microcontroller.arrange import arrange
 from course_lib.microcontroller.buffers import Buffer, in_use
 from course_lib.microcontroller.mobilenet import describe_mobilenet_v2
 from course_lib.microcontroller.schedule import Schedule
+from tests.examples import examples
 
 
 @st.composite
@@ -49,7 +50,7 @@ def fits(found, size, taken=frozenset()):
     return False
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(buffers(most=5, steps=4, size=4))
 def test_as_small_as_brute_force(found):
     arrangement = arrange(found)
@@ -57,7 +58,7 @@ def test_as_small_as_brute_force(found):
     assert arrangement.size == smallest(found)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(buffers(most=14, steps=8, size=9), st.integers(1, 300))
 def test_never_overlaps_and_stays_between_the_bounds(found, nodes):
     arrangement = arrange(found, most_nodes=nodes)

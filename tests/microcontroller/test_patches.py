@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib import microcontroller as mcu
 from course_lib.microcontroller.patches import PatchStage, split_evenly
+from tests.examples import examples
 from tests.microcontroller.networks import with_everything
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(length=st.integers(1, 40), data=st.data())
 def test_parts_cover_the_length_evenly(length, data):
     parts = data.draw(st.integers(1, length))

@@ -1,13 +1,14 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib import models
+from tests.examples import examples
 
 
 @given(st.integers(1, 4), st.integers(1, 4))
-@settings(deadline=None, max_examples=12)
+@examples(12)
 def test_a_logit_depends_on_its_receptive_field_alone(layers, kernel):
     torch.manual_seed(0)
     model = models.CausalConvNet(vocabulary=16, width=24, layers=layers, kernel=kernel).double().eval()
@@ -44,7 +45,7 @@ def test_filters_by_hand():
 
 
 @given(st.integers(1, 9))
-@settings(deadline=None, max_examples=9)
+@examples(9)
 def test_short_sequences(length):
     assert models.conv_classifier(num_classes=3)(torch.zeros(2, length, dtype=torch.long)).shape == (2, 3)
 

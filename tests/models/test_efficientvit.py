@@ -3,13 +3,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from course_lib import measure, models
 from course_lib.models.efficientvit import MultiScaleAttention
 from course_lib.models.relu_attention import relu_attention
+from tests.examples import examples
 
 # Parameters and GMAC of one picture, as their table rounds them. B0 is in their code, but not in their table; the
 # parameters of all four stand in the tables of timm (3.41, 9.10, 24.33 and 48.65 million).
@@ -101,7 +102,7 @@ def test_aggregation_keeps_heads_apart():
 
 
 @given(st.integers(33, 70), st.integers(33, 70))
-@settings(deadline=None, max_examples=6)
+@examples(6)
 def test_both_orders_give_the_same_logits(height, width):
     torch.manual_seed(0)
     ours = models.small_efficientvit(num_classes=3, in_channels=1).eval()

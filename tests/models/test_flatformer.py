@@ -1,9 +1,10 @@
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib import measure, models
 from course_lib.models import Groups, group_points
+from tests.examples import examples
 
 
 def a_cloud(points, seed=0):
@@ -33,7 +34,7 @@ def test_attention_stays_in_its_group():
 
 
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 99))
-@settings(deadline=None, max_examples=10)
+@examples(10)
 def test_clouds_do_not_see_each_other_and_points_have_no_order(first, second, seed):
     model = models.small_flatformer().eval()
     clouds = [a_cloud(first, seed), a_cloud(second, seed + 1)]

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from course_lib import measure, models
+from tests.examples import examples
 
 
 def test_published_size():
@@ -50,7 +51,7 @@ def test_same_as_the_formulas():
 
 
 @given(st.integers(1, 17), st.data())
-@settings(deadline=None, max_examples=15)
+@examples(15)
 def test_the_future_changes_nothing(length, data):
     gpt = models.small_gpt().eval()
     tokens = torch.randint(255, (2, length))

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.models import group_points
@@ -31,7 +31,6 @@ def path(coordinates, cloud, window, axis, shift):
 
 
 @given(clouds())
-@settings(deadline=None)
 def test_groups_are_slices_of_the_path(case):
     coordinates, cloud, how = case
     groups = group_points(coordinates, cloud=cloud, **how)
@@ -46,7 +45,6 @@ def test_groups_are_slices_of_the_path(case):
 
 
 @given(clouds())
-@settings(deadline=None)
 def test_scatter_undoes_gather(case):
     coordinates, cloud, how = case
     features = torch.randn(len(coordinates), 3)

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from course_lib import measure, models
+from tests.examples import examples
 
 CELLS = ("lstm", "gru")
 
@@ -43,7 +44,7 @@ def test_language_model_by_hand(cell):
 
 
 @given(st.sampled_from(CELLS), st.integers(1, 12), st.integers(1, 3), st.data())
-@settings(deadline=None, max_examples=15)
+@examples(15)
 def test_a_state_handed_on_reads_as_one(cell, length, layers, data):
     model = models.RecurrentLanguageModel(cell, 256, 8, layers, dropout=0.3).eval()
     tokens = torch.randint(256, (2, length + 1))
@@ -65,7 +66,7 @@ def test_shapes_of_states(cell):
 
 
 @given(st.sampled_from(CELLS), st.lists(st.integers(1, 9), min_size=1, max_size=5))
-@settings(deadline=None, max_examples=15)
+@examples(15)
 def test_what_follows_a_sequences_length_changes_nothing(cell, lengths):
     model = models.build(f"{cell}_classifier", num_classes=4, width=8).eval()
     tokens = torch.randint(256, (len(lengths), 9))

@@ -1,12 +1,11 @@
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.models import relu_attention
 
 
 @given(*[st.integers(1, 5)] * 3, st.integers(0, 2**31))
-@settings(deadline=None)
 def test_by_its_definition_in_loops(tokens, dim, value_dim, seed):
     generator = torch.Generator().manual_seed(seed)
     q, k, v = (

@@ -3,12 +3,13 @@
 import pytest
 import torch
 import torchvision
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from course_lib import measure, models
 from course_lib.models.swin import PatchMerging, SkipResidual
+from tests.examples import examples
 
 PUBLISHED = ("swin_t", "swin_s")
 
@@ -89,7 +90,7 @@ def test_a_notebooks_own_window_attention_is_used():
 
 
 @given(st.integers(1, 7), st.integers(1, 7))
-@settings(deadline=None, max_examples=20)
+@examples(20)
 def test_patch_merging_by_its_definition(height, width):
     """Each output token joins rows 2i, 2i+1 of column 2j, then those of column 2j+1; outside the map stand zeros."""
     merge = PatchMerging(3, lambda width: nn.Identity())
@@ -115,7 +116,7 @@ def test_stochastic_depth_drops_whole_samples_and_keeps_the_mean():
 
 
 @given(st.integers(4, 41), st.integers(4, 41))
-@settings(deadline=None, max_examples=8)
+@examples(8)
 def test_small_swin_takes_any_picture(height, width):
     model = models.small_swin(num_classes=3, in_channels=1, width=4)
     assert model.eval()(torch.zeros(2, 1, height, width)).shape == (2, 3)

@@ -4,12 +4,13 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from course_lib import measure, models
 from course_lib.models.t5 import RelativeBias
+from tests.examples import examples
 
 
 def test_published_size():
@@ -94,7 +95,7 @@ def test_only_distance_counts():
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.data())
-@settings(deadline=None, max_examples=15)
+@examples(15)
 def test_what_sees_what(sources, targets, data):
     model = models.small_t5(layers=1).eval()
     source, target = torch.randint(255, (1, sources)), torch.randint(255, (1, targets))

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from course_lib.models.transformer_layer import TorchAttention, TransformerLayer, as_bias
+from tests.examples import examples
 
 NAMES = {"norm1": "ln_1", "self_attn": "self_attention", "linear1": "mlp.0", "linear2": "mlp.3"}
 
@@ -26,7 +27,7 @@ def with_weights_of(theirs, ours):
 
 
 @given(st.integers(1, 3), st.integers(1, 7), st.sampled_from([(8, 2), (6, 3), (5, 1)]), st.booleans())
-@settings(deadline=None, max_examples=25)
+@examples(25)
 def test_same_as_torchs_encoder_layer(samples, length, sizes, norm_first):
     width, heads = sizes
     theirs = nn.TransformerEncoderLayer(
@@ -97,7 +98,7 @@ def test_a_memory_needs_cross_attention():
 
 
 @given(st.permutations(range(6)))
-@settings(deadline=None, max_examples=10)
+@examples(10)
 def test_without_positions_order_is_nothing(order):
     layer = TransformerLayer(8, 2, 16).eval()
     x = torch.randn(2, 6, 8)

@@ -8,11 +8,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograders.authoring.answers import read_answers, shortages, solution_of
+from autograders.authoring.answers import shortages, solution_of
 from autograders.authoring.rewrite import shortest_edit
 from autograders.authoring.trial import Trial
 from course_lib.checking import CheckFailed
-from tests.exercises import EXERCISES, NOTEBOOKS
+from tests.exercises import EXERCISES, NOTEBOOKS, answers_to
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKEN = (NameError, SyntaxError, ImportError, NotImplementedError)  # the wrong answer itself, before it is caught
@@ -21,11 +21,6 @@ BROKEN = (NameError, SyntaxError, ImportError, NotImplementedError)  # the wrong
 @functools.cache
 def trial(name):
     return Trial(NOTEBOOKS[name])
-
-
-@functools.cache
-def answers(name):
-    return read_answers(NOTEBOOKS[name])
 
 
 @functools.cache
@@ -57,8 +52,8 @@ def test_stub_fails_by_not_being_written(name, exercise):
 @pytest.mark.parametrize(("name", "exercise"), EXERCISES)
 def test_wrong_answers_fail_and_right_ones_pass(name, exercise):
     problems = []
-    for answer in answers(name):
-        if answer.id == exercise and (problem := problem_of(answer, trial(name).check(exercise, answer.source))):
+    for answer in answers_to(name, exercise):
+        if problem := problem_of(answer, trial(name).check(exercise, answer.source)):
             problems.append(f'{answer.kind} answer "{answer.name}": {problem}')
     assert not problems, "\n".join(problems)
 
@@ -88,6 +83,6 @@ def test_an_exercise_has_three_wrong_answers_and_a_right_one(name, exercise):
 
 @pytest.mark.parametrize(("name", "exercise"), EXERCISES)
 def test_a_mistake_stands_alone_where_it_can(name, exercise):
-    mine = [answer for answer in answers(name) if answer.id == exercise]
-    copies = [answer.name for answer in mine if shortest_edit(answer, solutions(name)[exercise], mine)]
+    answers = answers_to(name, exercise)
+    copies = [answer.name for answer in answers if shortest_edit(answer, solutions(name)[exercise], answers)]
     assert not copies, f"mostly copied: {', '.join(copies)}; `course answers {name[:2]} --as-edits` makes them edits"

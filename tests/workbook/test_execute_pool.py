@@ -16,6 +16,7 @@ from autograders.authoring.course_maker import Parts, make_course
 from course_lib.workbook.execute import pool
 from course_lib.workbook.execute.limits import TimeBudget
 from course_lib.workbook.execute.tasks import Task
+from tests.ctrl_c import interruptible
 
 HOSTILE = {
     "sound": "print('hello')",
@@ -101,7 +102,8 @@ def test_hostile_notebooks_fail_with_the_reason(outcome, name, kind, words):
     assert words in results[name].problems[0].summary
 
 
-def test_ctrl_c_ends_the_command_and_its_kernels(tmp_path):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_kill_end_the_command_and_its_kernels(tmp_path, ending):
     started = tmp_path / "started"
     setup = (
         '# %% tags=["parameters"]\nseed = 0\n\n# %% tags=["setup"]\n'
@@ -110,10 +112,12 @@ def test_ctrl_c_ends_the_command_and_its_kernels(tmp_path):
     make_course(tmp_path, Parts("1a_sleep", "lab1_x", text="", start=setup))
     command = [sys.executable, "-P", "-m", "course_lib.cli", "run", "--jobs", "1"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
-    )
+        interruptible(command),
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
+    )  # fmt: skip
     wait_until(lambda: started.exists() and started.read_text(), process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    # a terminal sends to all of them, `kill` to the one
+    os.killpg(process.pid, ending) if ending == signal.SIGINT else process.send_signal(ending)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said == "course: stopped.\n"

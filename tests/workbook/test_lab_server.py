@@ -20,6 +20,7 @@ from nbformat.v4 import new_code_cell, new_notebook, writes
 from course_lib.errors import CourseError
 from course_lib.workbook import lab_server
 from course_lib.workbook.lab_server import LabServer
+from tests.ctrl_c import interruptible
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -54,7 +55,7 @@ class Started:
         environment |= {"HOME": str(home), "PYTHONUNBUFFERED": "1", "SSH_CONNECTION": "1 2 3 4"}
         self.root = root
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "course_lib.cli", "lab", "--port", str(self.wanted)],
+            interruptible([sys.executable, "-P", "-m", "course_lib.cli", "lab", "--port", str(self.wanted)]),
             cwd=root / "labs",  # from below the course's folder
             env=environment,
             stdout=subprocess.PIPE,
@@ -158,6 +159,18 @@ def test_ctrl_c_stops_the_server_with_its_kernels(tmp_path):
     assert started.process.returncode == 0
     with pytest.raises(OSError):
         started.get("api")
+
+
+def test_in_the_background_it_says_what_stops_it_there(tmp_path, capsys):
+    """What `nohup` and a script's `&` start ignores Ctrl-C."""
+    server = LabServer(tmp_path, 8888)
+    server.address = lab_server._Address("http://127.0.0.1:8888/", 8888)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        lab_server._announce(server, 8888)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert f"Stop it with `kill {os.getpid()}`." in capsys.readouterr().out
 
 
 def test_an_unbuilt_course_is_refused(tmp_path):

@@ -1,7 +1,8 @@
 """One student's notebook in a sandbox: its cells run once, questions follow, and a dead process is replaced.
 
 A cell that kills, hangs or floods its process is run once and left out when the process is made anew, so that it costs
-its own question and no other.
+its own question and no other. The next process is forked in the same sandbox, which first removes all that is left of
+the dead one (`inside/zygote.py`): that takes a hundredth of the time of another sandbox.
 """
 
 from __future__ import annotations
@@ -45,10 +46,11 @@ class _Starts:
 
 
 class SandboxSlot:
-    """The sandbox that a submission's notebooks share, one process each; a fresh one after a process has died.
+    """The sandbox that a submission's processes share, one at a time; a fresh one where a process has spoilt it.
 
-    free_starts  so many starts are free, so that honest answers that die cost no time; those after them are charged, so
-                 that a submission which dies on purpose ends, and there are `charged_starts` of them at most.
+    free_starts  so many starts are free, so that honest answers that use up the memory cost no time; those after them
+                 are charged, so that a submission which ends its sandboxes on purpose ends, and there are
+                 `charged_starts` of them at most.
     """
 
     def __init__(self, supply: SandboxSupply, seconds: float, *, free_starts: int = 1) -> None:
@@ -56,6 +58,7 @@ class SandboxSlot:
         self.deadline = time.monotonic() + seconds
         self._starts = _Starts(free_starts)
         self._sandbox: Sandbox | None = None
+        self._beside: SandboxSlot | None = None
 
     @property
     def seconds_left(self) -> float:
@@ -64,10 +67,12 @@ class SandboxSlot:
         return self.deadline - time.monotonic()
 
     def beside(self) -> SandboxSlot:
-        """A slot for a further sandbox at the same time, within the time and the starts that this one has left."""
-        slot = SandboxSlot(self.supply, max(self.seconds_left, 0.1))
-        slot._starts = self._starts
-        return slot
+        """The slot for a further sandbox at the same time, within the time and the starts that this one has left."""
+        if self._beside is None:
+            self._beside = SandboxSlot(self.supply, 0.0)
+            self._beside._starts = self._starts
+        self._beside.deadline = time.monotonic() + max(self.seconds_left, 0.1)
+        return self._beside
 
     def fork(self) -> StudentProcess | None:
         """None when no time is left. Raises Unanswerable when the grader cannot have a sandbox."""
@@ -78,10 +83,24 @@ class SandboxSlot:
                 self._sandbox = self._take()
             with contextlib.suppress(StudentFault):  # another notebook of this student may have killed it
                 return StudentProcess(self._sandbox)
-            self.discard()
+            self._drop()
         raise Unanswerable("two sandboxes in a row ended before a process was forked")
 
+    def clear(self) -> None:
+        """After a process was lost: keep the sandbox if the next one finds nothing there of what it did.
+
+        What an unsafe one left running would run on; a group that has once run out of memory would say so for ever.
+        """
+        if self._sandbox and (self._sandbox.unsafe or self._sandbox.ran_out_of_memory):
+            self._drop()
+
     def discard(self) -> None:
+        """End what runs here and beside it."""
+        self._drop()
+        if self._beside:
+            self._beside.discard()
+
+    def _drop(self) -> None:
         if self._sandbox:
             self._sandbox.close()
             self._sandbox = None
@@ -126,7 +145,7 @@ class Session:
 
     @contextlib.contextmanager
     def clean_process(self, seconds: float) -> Iterator[Session]:
-        """A process in a sandbox of its own that has run no cell; `seconds` of wall time for what it is asked."""
+        """A process in another sandbox that has run no cell, one at a time; `seconds` of wall time for its answers."""
         slot = self.slot.beside()
         other, until = Session(slot, []), slot.deadline
         try:
@@ -135,7 +154,6 @@ class Session:
         finally:
             self.slot.deadline += slot.deadline - until  # waiting for our sandbox is not the student's time
             other.drop_process()
-            slot.discard()
 
     def drop_process(self) -> None:
         """End the process; what is asked next, if anything, gets a fresh one."""
@@ -166,7 +184,7 @@ class Session:
                 run = process.execute(cell.source, cell.id)
             except StudentFault as fault:
                 process.close()
-                self.slot.discard()
+                self.slot.clear()
                 self._note_death(cell, fault)
                 return
             if cell.ours and run.verdict is not Verdict.RIGHT:
@@ -193,7 +211,7 @@ class Session:
 
     def _lose_process(self) -> None:
         self.drop_process()
-        self.slot.discard()  # what the process left running goes with it
+        self.slot.clear()
 
     def _give_up(self) -> None:
         for cell in self.cells:

@@ -193,12 +193,12 @@ with checking.check("conv2d"):
 x = torch.randn(1, 32, 28, 28, generator=nb.generator())
 w = torch.randn(32, 32, 3, 3, generator=nb.generator(1))
 macs = 32 * 28 * 28 * 32 * 3 * 3
-loops = measure.latency(lambda: conv2d(x, w, padding=1), warmup=1, runs=5).median
-library = measure.latency(lambda: F.conv2d(x, w, padding=1)).median
-for name, seconds in (("loops in Python", loops), ("F.conv2d", library)):
+calls = {"loops in Python": lambda: conv2d(x, w, padding=1), "F.conv2d": lambda: F.conv2d(x, w, padding=1)}
+timed = measure.compare(calls, rounds=5, agree=1e-3)  # first that both say the same, then how long each takes
+for name, seconds in timed.items():
     print(f"{name:16} {seconds * 1e3:8.3f} ms  {macs / seconds / 1e9:7.2f} GMAC/s")
 print(f"one thread of {cpu}")
-record("library_over_python_loops", loops / library, low=5)
+record("library_over_python_loops", timed.ratio("loops in Python", "F.conv2d"), low=5, timed=timed)
 
 # %% [markdown]
 # Both do the same arithmetic. Sections 9 to 12 find out where the difference comes from.

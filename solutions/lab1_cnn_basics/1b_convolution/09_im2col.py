@@ -94,7 +94,8 @@ calls = {
     "   of that, the product": lambda: rows @ columns,
     "F.conv2d": lambda: F.conv2d(x, w, padding=1),
 }
-milliseconds = {name: measure.latency(call, runs=15).median * 1e3 for name, call in calls.items()}
+timed = measure.compare(calls)
+milliseconds = {name: 1e3 * seconds for name, seconds in timed.items()}
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.1), width_ratios=[1.5, 1])
 bars = left.barh(list(milliseconds), list(milliseconds.values()), color=["#D55E00", "#0072B2", "#56B4E9", "0.4"])
 left.bar_label(bars, fmt="%.2f", padding=3)
@@ -114,8 +115,9 @@ plt.show()
 record("columns_over_input_bytes", megabytes[1] / (x.numel() * 4 / 1e6), low=9, high=9)
 record(
     "one_product_over_window_by_window",
-    milliseconds["784 windows, one by one"] / milliseconds["   of that, the product"],
+    timed.ratio("784 windows, one by one", "   of that, the product"),
     low=2,
+    timed=timed,
 )
 
 # %% [markdown]

@@ -84,26 +84,28 @@ C = torch.empty(M, N)
 exact = A.double() @ B.double()
 
 
-def gflops(run) -> float:
-    """Rate of one multiplication, 2 M K N operations, after a look at its result."""
+def right(run):
+    """The call itself, after a look at its result."""
     C.zero_()
     run()
     assert (C - exact).abs().max() < 1e-2
-    return 2 * M * K * N / measure.latency(run, warmup=0, runs=3).median / 1e9
+    return run
 
 
-rates = {}
+calls = {}
 try:
     as_written = native.compile_c(LOOPS, flags=("-O3", "-march=native", "-fno-tree-vectorize"))
     by_compiler = native.compile_c(LOOPS, flags=("-O3", "-march=native"))
     arguments = (*(ctypes.c_void_p(t.data_ptr()) for t in (A, B, C)), M, K, N)
     for name in ("plain", "reorder", "simd", "tile", "unroll", "registers"):
-        rates[name] = gflops(partial(getattr(as_written, name), *arguments))
+        calls[name] = right(partial(getattr(as_written, name), *arguments))
     for name in ("plain", "reorder"):
-        rates[f"{name}, vectorised by the compiler"] = gflops(partial(getattr(by_compiler, name), *arguments))
+        calls[f"{name}, vectorised by the compiler"] = right(partial(getattr(by_compiler, name), *arguments))
 except native.NoCompiler as missing:
     print(f"The C loops are left out. {missing}")
-rates["torch.matmul"] = gflops(partial(torch.matmul, A, B, out=C))
+calls["torch.matmul"] = right(partial(torch.matmul, A, B, out=C))
+timed = measure.compare(calls, rounds=5)
+rates = {name: 2 * M * K * N / seconds / 1e9 for name, seconds in timed.items()}
 
 figure, axes = plt.subplots(figsize=(7.4, 3.6))
 bars = axes.barh(
@@ -114,8 +116,8 @@ axes.invert_yaxis()
 axes.set(title=f"The same multiplication, one thread of\n{cpu}", xlabel="GFLOP/s", xlim=(0, 1.15 * max(rates.values())))
 plt.show()
 if len(rates) > 1:
-    record("reordered_and_simd_over_plain", rates["simd"] / rates["plain"], low=2)
-    record("all_steps_over_plain", max(rates["unroll"], rates["registers"]) / rates["plain"], low=4)
+    record("reordered_and_simd_over_plain", timed.ratio("plain", "simd"), low=2, timed=timed)
+    record("all_steps_over_plain", max(rates["unroll"], rates["registers"]) / rates["plain"], low=4, timed=timed)
 
 # %% [markdown]
 # No step changed what is computed. Note the pair that the compiler vectorised: it speeds up the reordered

@@ -57,15 +57,6 @@ cpu = notebook.describe_hardware("cpu")
 torch.set_num_threads(1)  # every timing here is of one CPU thread
 
 
-def quickest(calls: dict[str, Callable], rounds: int = 10) -> dict[str, float]:
-    """Seconds of the best run of each call, all in turn: what else the computer does only ever makes a run slower."""
-    best = dict.fromkeys(calls, math.inf)
-    for _ in range(rounds):
-        for name, call in calls.items():
-            best[name] = min(best[name], measure.latency(call, warmup=1, runs=2).low)
-    return best
-
-
 def meta_counts(make: Callable[[], nn.Module], side: int = 224) -> measure.Counts:
     """What a network costs for one image [3, side, side]; torch's meta device has shapes and no numbers."""
     with torch.device("meta"):

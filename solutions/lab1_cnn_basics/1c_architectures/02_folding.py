@@ -103,28 +103,30 @@ with torch.no_grad():
     difference = (network(test.images) - before).abs().max().item()
 print(f"the trained network on 200 scenes: logits up to {before.abs().max():.1f}, largest difference {difference:.1e}")
 
-image = torch.randn(1, 3, 224, 224, generator=nb.generator())
-rows = []
+sides = (128, 176, 224)
+images = {side: torch.randn(1, 3, side, side, generator=nb.generator()) for side in sides}
+pairs, calls = {}, {}
 with torch.no_grad():
     for name, make in (("MobileNetV2", models.mobilenet_v2), ("ResNet-18", models.resnet18)):
         network = make().eval()
         folded = copy.deepcopy(network)
-        pairs = fold_network(folded)
-        times = quickest(
-            {"plain": partial(network, image), "folded": partial(folded, image)}, rounds=nb.pick(fast=4, full=40)
-        )
-        rows.append((name, pairs, *times.values()))
+        pairs[name] = fold_network(folded)
+        for side, image in images.items():
+            calls |= {(name, "plain", side): partial(network, image), (name, "folded", side): partial(folded, image)}
+    timed = measure.compare(calls, rounds=nb.pick(fast=6, full=40))
 figure, axes = plt.subplots(figsize=(5.6, 3.0))
-for column, (_, _, plain, folded) in enumerate(rows):
-    bars = axes.bar([column - 0.2, column + 0.2], [1e3 * plain, 1e3 * folded], 0.36, color=["C0", "C1"])
+for column, name in enumerate(pairs):
+    milliseconds = [1e3 * timed[name, version, 224] for version in ("plain", "folded")]
+    bars = axes.bar([column - 0.2, column + 0.2], milliseconds, 0.36, color=["C0", "C1"])
     axes.bar_label(bars, fmt="%.0f")
-axes.set_xticks(range(len(rows)), [f"{name}\n{pairs} pairs" for name, pairs, *_ in rows])
+axes.set_xticks(range(len(pairs)), [f"{name}\n{number} pairs" for name, number in pairs.items()])
 axes.set(title=f"One image, one thread of\n{cpu}", ylabel="time, ms")
 axes.legend(bars, ["with batch normalisation", "folded"])
 axes.margins(y=0.15)
 plt.show()
 record("folding_largest_difference", difference, low=0, high=1e-3)
-record("mobilenet_v2_time_over_folded", rows[0][2] / rows[0][3], low=0.9, high=4)
+plain, folded = ([("MobileNetV2", version, side) for side in sides] for version in ("plain", "folded"))
+record("mobilenet_v2_time_over_folded", timed.ratio(plain, folded), low=0.9, high=4, timed=timed)
 
 # %% [markdown]
 # The answers are the same to rounding. Batch normalisation takes hardly any operations, but it reads and

@@ -68,7 +68,7 @@ calls = {}
 with torch.no_grad():
     for name, block in blocks.items():
         calls[name] = partial(block.eval(), x)
-    seconds = quickest(calls, rounds=10)
+    seconds = measure.compare(calls)
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True)
 for row, (name, block) in enumerate(blocks.items()):
     left = 0.0

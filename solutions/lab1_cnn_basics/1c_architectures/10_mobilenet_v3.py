@@ -106,14 +106,13 @@ with checking.check("last_stage"):
 # %% experiment="swish_and_hard_swish" topics="mobilenet_v3"
 grid = torch.linspace(-7, 7, 281)
 x = torch.randn(1, 128, 56, 56, generator=nb.generator(3))
-seconds = quickest(
+seconds = measure.compare(
     {
         "ReLU": partial(F.relu, x),
         "h-swish": partial(F.hardswish, x),
         "swish": partial(F.silu, x),
         "yours": partial(hard_swish, x),
-    },
-    rounds=8,
+    }
 )
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.0), width_ratios=[1.5, 1])
 left.plot(grid, F.silu(grid), label="swish")
@@ -127,7 +126,7 @@ right.set(title="Time of one map", ylabel="ms, one thread")
 right.margins(y=0.15)
 plt.show()
 record("hard_swish_largest_difference", (hard_swish(grid) - F.silu(grid)).abs().max(), low=0.14, high=0.15)
-record("swish_time_over_hard_swish_time", seconds["swish"] / seconds["h-swish"], low=0.8, high=12)
+record("swish_time_over_hard_swish_time", seconds.ratio("swish", "h-swish"), low=0.8, high=12, timed=seconds)
 original, redesigned = last_stage_macs(7, 160, 960, 320, 1280, 1000)
 whole = meta_counts(models.mobilenet_v3_large)
 print(

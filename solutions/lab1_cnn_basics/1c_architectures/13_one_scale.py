@@ -74,13 +74,14 @@ chosen = {
     "ShuffleNetV2 1x": models.shufflenet_v2_x1_0,
 }
 image = torch.randn(1, 3, 224, 224, generator=nb.generator(4))
-rows = {}
+networks = {name: make().eval() for name, make in chosen.items()}
 with torch.no_grad():
-    for name, make in chosen.items():
-        network = make().eval()
+    calls = {name: partial(network, image) for name, network in networks.items()}
+    timed = measure.compare(calls, rounds=nb.pick(fast=5, full=20))
+    rows = {}
+    for name, network in networks.items():
         counts = measure.count(network, image)
-        seconds = measure.latency(partial(network, image), warmup=1, runs=nb.pick(fast=4, full=20)).low
-        rows[name] = counts.macs, seconds, measure.energy(counts), counts
+        rows[name] = counts.macs, timed[name], measure.energy(counts), counts
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True)
 order = sorted(rows, key=lambda name: -rows[name][0])
 milliseconds = [1e3 * rows[name][1] for name in order]
@@ -102,9 +103,9 @@ rate = {name: macs / seconds for name, (macs, seconds, *_) in rows.items()}
 eight_bit = measure.energy(rows["MobileNetV2"][3], numbers="int8", weights_in="sram_1mb", activations_in="sram_1mb")
 print(f"MobileNetV2, all in float32 and DRAM: {rows['MobileNetV2'][2]}")
 print(f"MobileNetV2 in int8, every access at the price of a 1 MB SRAM (its weights alone are 3.5 MB): {eight_bit}")
-record("resnet18_rate_over_mobilenet_v2_rate", rate["ResNet-18"] / rate["MobileNetV2"], low=1, high=20)
+record("resnet18_rate_over_mobilenet_v2_rate", rate["ResNet-18"] / rate["MobileNetV2"], low=1, high=20, timed=timed)
 record("resnet50_over_mobilenet_v2_macs", rows["ResNet-50"][0] / rows["MobileNetV2"][0], low=13.5, high=13.7)
-record("resnet50_over_mobilenet_v2_time", rows["ResNet-50"][1] / rows["MobileNetV2"][1], low=1, high=13)
+record("resnet50_over_mobilenet_v2_time", timed.ratio("ResNet-50", "MobileNetV2"), low=1, high=13, timed=timed)
 record(
     "mobilenet_v2_share_of_energy_in_memory",
     rows["MobileNetV2"][2].memory / rows["MobileNetV2"][2].total,
@@ -120,14 +121,16 @@ record("mobilenet_v2_energy_over_int8_sram", rows["MobileNetV2"][2].total / eigh
 # close to the arithmetic.
 #
 # Why are the rates so different? The **roofline** puts each layer's rate against its MACs per byte. The
-# sloped line is what this machine's memory can deliver, the flat one what its arithmetic can do.
+# sloped line is what this machine's memory can deliver, the flat one what its arithmetic can do. A layer may find its
+# numbers in a cache, where the layer before it has left them: the dashed line is what the last cache can deliver, and
+# dots above the memory's line are hollow.
 
 # %% experiment="roofline_of_blocks" topics="latency_energy, depthwise_separable, basic_block"
 image = torch.randn(1, 3, 224, 224, generator=nb.generator(5))
 from IPython.display import display
 
 roofs = {
-    name: measure.roofline(make().eval(), image, runs=4)
+    name: measure.roofline(make().eval(), image, runs=8)
     for name, make in (("ResNet-18", models.resnet18), ("MobileNetV2", models.mobilenet_v2))
 }
 
@@ -146,7 +149,8 @@ for kind, (macs, seconds, size) in kinds.items():
     print(f"{kind:24} {macs / seconds / 1e9:6.1f} GMAC/s at {macs / size:6.2f} MACs per byte")
 dense, depthwise = kinds["Conv2d 3x3"], kinds["Conv2d 3x3 depthwise"]
 record("dense_macs_per_byte_over_depthwise", (dense[0] / dense[2]) / (depthwise[0] / depthwise[2]), low=10, high=100)
-record("dense_rate_over_depthwise_rate", (dense[0] / dense[1]) / (depthwise[0] / depthwise[1]), low=1.2, high=50)
+rates = dense[0] / dense[1], depthwise[0] / depthwise[1]
+record("dense_rate_over_depthwise_rate", rates[0] / rates[1], low=1.2, high=50, timed=True)
 
 # %% [markdown]
 # Depthwise layers do about one MAC per byte. No code can make them run near the flat line; only keeping their

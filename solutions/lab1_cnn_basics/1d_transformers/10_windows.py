@@ -151,21 +151,20 @@ def depends_on(layers: int, shifted: bool, side: int = 16, window: int = 4, at: 
 
 
 sides = (16, 24, 32, 48, 64)
-macs, seconds = {"global": [], "windows of 8": []}, {"global": [], "windows of 8": []}
+macs, calls = {"global": [], "windows of 8": []}, {}
 for side in sides:
     tokens = torch.randn(1, side, side, 64, generator=nb.generator(14))
-    calls = {
-        "global": lambda tokens=tokens: F.scaled_dot_product_attention(
-            *[tokens.reshape(1, -1, 4, 16).transpose(1, 2)] * 3
-        ),
-        "windows of 8": lambda tokens=tokens: F.scaled_dot_product_attention(
-            *[to_windows(tokens, 8)[0].unflatten(2, (4, 16)).transpose(1, 2)] * 3
-        ),
-    }
-    for name, call in calls.items():
+    calls["global", side] = lambda tokens=tokens: F.scaled_dot_product_attention(
+        *[tokens.reshape(1, -1, 4, 16).transpose(1, 2)] * 3
+    )
+    calls["windows of 8", side] = lambda tokens=tokens: F.scaled_dot_product_attention(
+        *[to_windows(tokens, 8)[0].unflatten(2, (4, 16)).transpose(1, 2)] * 3
+    )
+    for name in macs:
         keys = side**2 if name == "global" else 64
         macs[name].append(2 * side**2 * keys * 64)
-        seconds[name].append(measure.latency(call, warmup=1, runs=3).median)
+timed = measure.compare(calls, rounds=5)
+seconds = {name: [timed[name, side] for side in sides] for name in macs}
 
 figure, axes = plt.subplot_mosaic("abce;dfge", figsize=(10, 4.3), width_ratios=[1, 1, 1, 2.4])
 for (place, layers), shifted in zip(
@@ -195,7 +194,7 @@ plt.show()
 record("tokens_reached_not_shifted", (depends_on(4, False) > 0).sum(), low=16, high=16)
 record("tokens_reached_shifted", (depends_on(4, True) > 0).sum(), low=100, high=256)
 record("global_over_windows_macs", macs["global"][-1] / macs["windows of 8"][-1], low=64, high=64)
-record("global_over_windows_time", seconds["global"][-1] / seconds["windows of 8"][-1], low=4)
+record("global_over_windows_time", timed.ratio(("global", 64), ("windows of 8", 64)), low=4, timed=timed)
 
 # %% [markdown]
 # Without the shift a token never learns what happens beyond its window, however many layers follow. With it, the field grows like

@@ -71,15 +71,13 @@ with checking.check("linear_attention"):
 
 # %% experiment="linear_cost" topics="linear_attention"
 counts = (256, 512, 1024, 2048, 4096)
-seconds = {"softmax": [], "ReLU, linear": []}
+calls = {}
 for tokens in counts:
     q, k, v = torch.randn(3, 1, 4, tokens, 16, generator=nb.generator(15))
-    calls = {
-        "softmax": partial(F.scaled_dot_product_attention, q, k, v),
-        "ReLU, linear": partial(linear_attention, q, k, v),
-    }
-    for name, call in calls.items():
-        seconds[name].append(measure.latency(call, warmup=1, runs=5).median)
+    calls["softmax", tokens] = partial(F.scaled_dot_product_attention, q, k, v)
+    calls["ReLU, linear", tokens] = partial(linear_attention, q, k, v)
+timed = measure.compare(calls, rounds=7)
+seconds = {name: [timed[name, tokens] for tokens in counts] for name in ("softmax", "ReLU, linear")}
 
 lengths = [1, 2, 4, 8, 16, 32]
 q, k = torch.randn(1, 16, generator=nb.generator(16)), torch.randn(64, 16, generator=nb.generator(17))
@@ -117,7 +115,7 @@ ratio = measure.count(every_pair, x).macs / measure.count(network, x).macs
 print(f"EfficientViT, 256x256 pixels: with all pairs {ratio:.1f} times the MACs, for the same answer")
 record("efficientvit_difference", difference, low=0, high=1e-3)
 record("efficientvit_macs_all_pairs_over_linear", ratio, low=1.5)
-record("softmax_over_linear_time_4096", seconds["softmax"][-1] / seconds["ReLU, linear"][-1], low=4)
+record("softmax_over_linear_time_4096", timed.ratio(("softmax", 4096), ("ReLU, linear", 4096)), low=4, timed=timed)
 record("linear_sharpness_change", sharpest["ReLU, linear"][-1] / sharpest["ReLU, linear"][0], low=0.999, high=1.001)
 
 # %% [markdown]

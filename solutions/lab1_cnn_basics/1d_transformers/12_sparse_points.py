@@ -38,12 +38,12 @@ slots_used = {
     "equal groups": groups.index.numel(),
 }
 pairs = {"windows, padded": len(per_window) * fullest**2, "equal groups": len(groups.index) * size**2}
-seconds = {
-    "windows, padded": measure.latency(lambda: four_heads(padded, mask), runs=7).median,
-    "equal groups": measure.latency(
-        lambda: groups.scatter(four_heads(groups.gather(features)).transpose(1, 2).flatten(2)), runs=7
-    ).median,
-}
+seconds = measure.compare(
+    {
+        "windows, padded": lambda: four_heads(padded, mask),
+        "equal groups": lambda: groups.scatter(four_heads(groups.gather(features)).transpose(1, 2).flatten(2)),
+    }
+)
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.5), width_ratios=[1, 1, 1.15])
 left.scatter(*points.T, s=3, c="0.3")
@@ -74,7 +74,7 @@ for name in slots_used:
     )
 record("padded_over_real_points", slots_used["windows, padded"] / len(points), low=1.8, high=4)
 record("groups_over_real_points", slots_used["equal groups"] / len(points), low=1, high=1.03)
-record("padded_over_groups_time", seconds["windows, padded"] / seconds["equal groups"], low=1)
+record("padded_over_groups_time", seconds.ratio("windows, padded", "equal groups"), low=1, timed=seconds)
 outputs = models.small_flatformer(cells=cells)(torch.ones(len(points), 1), points)
 print(f"a FlatFormer of four such layers answers with {tuple(outputs.shape)} logits")
 

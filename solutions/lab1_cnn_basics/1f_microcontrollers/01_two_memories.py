@@ -47,15 +47,6 @@ torch.set_num_threads(1)
 KIB = 1024
 
 
-def quickest(calls: dict, rounds: int = 60) -> dict:
-    """Seconds of the least disturbed run of each call, all calls in turn: other programs only ever make a run slower."""
-    best = dict.fromkeys(calls, float("inf"))
-    for _ in range(rounds):
-        for name, call in calls.items():
-            best[name] = min(best[name], measure.latency(call, warmup=1, runs=1).median)
-    return best
-
-
 def random_int8(network: mcu.Network) -> tuple[mcu.Int8Network, np.ndarray]:
     """An untrained network in whole numbers and eight random images: enough to measure bytes and time."""
     torch.manual_seed(nb.seed)

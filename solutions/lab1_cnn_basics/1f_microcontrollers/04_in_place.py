@@ -100,7 +100,7 @@ try:
     right.set(title="Measured high-water mark", ylabel="KiB", ylim=(0, 38))
     reference = mcu.interpret(rounded, images)
     print(f"same integers as the reference: {all((answer == reference).all() for answer in answers.values())}")
-    times = quickest(calls)
+    times = measure.compare(calls)
     print(f"time in place over time with a second buffer: {times['in place'] / times['input and output']:.2f} on {cpu}")
     record("measured_bytes_plain", marks["input and output"], low=32768, high=32768)
     record("measured_bytes_in_place", marks["in place"], low=17540, high=17540)

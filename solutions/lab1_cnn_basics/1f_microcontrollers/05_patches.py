@@ -247,7 +247,7 @@ for side in (1, 2, 3, 4, 6, 8):
         expected = output
     assert torch.allclose(output, expected, rtol=1e-3, atol=1e-4)
 sides, peaks, overheads = np.array(results).T
-seconds = np.array(list(quickest(calls, rounds=5).values()))
+seconds = np.array(list(measure.compare(calls, rounds=5).values()))
 figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.1))
 left.plot(sides, peaks, "o-")
 left.set(title="New tensors in torch, float32", xlabel="patches per side", ylabel="peak, KiB", ylim=(0, None))
@@ -296,7 +296,8 @@ try:
         overhead = plan.patches.network_overhead if plan.patches else 0.0
         rows.append((name, mark, overhead))
         calls[name] = compiled.prepared(images[0])
-    seconds = list(quickest(calls).values())
+    timed = measure.compare(calls, rounds=30)
+    seconds = list(timed.values())
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.2), sharey=True)
     names, marks, overheads = zip(*rows, strict=True)
     bars = left.barh(names, [mark / KIB for mark in marks])
@@ -316,7 +317,7 @@ try:
     print("every version gives the reference's integers for every image")
     record("whole_over_patched_bytes", marks[0] / marks[-1], low=3.2, high=3.2)
     record("patched_bytes", marks[-1], low=10240, high=10240)
-    record("patched_time_over_whole", seconds[-1] / seconds[0], low=0.4, high=3)
+    record("patched_time_over_whole", seconds[-1] / seconds[0], low=0.4, high=3, timed=timed)
 except native.NoCompiler as missing:
     print(f"The measurement is left out. {missing}")
 

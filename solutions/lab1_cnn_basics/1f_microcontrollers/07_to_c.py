@@ -142,7 +142,7 @@ try:
             if kind.startswith(only.get(name, "")):
                 for flavour, flags in compilations.items():
                     calls[kind, name, flavour] = compiled_layer(rounded, images[0], name, flags)
-    times = quickest(calls, rounds=100)
+    times = measure.compare(calls, rounds=30)
     figure, axes = plt.subplots(1, 3, figsize=(10.6, 3.4))
     for axis, kind in zip(axes, layers, strict=True):
         names = [name for name in choices if (kind, name, "scalar") in times]
@@ -163,16 +163,23 @@ try:
             best = min((value, name) for (of, name, how), value in times.items() if (of, how) == (kind, flavour))
             gain = times[kind, "run time", flavour] / best[0]
             print(f"{kind:14} {flavour}: fastest is {best[1]}, {gain:.1f} times as fast as sizes at run time")
-    record("conv_run_time_over_im2col", times[conv, "run time", "scalar"] / times[conv, "im2col", "scalar"], low=0.8)
+    record(
+        "conv_run_time_over_im2col",
+        times.ratio((conv, "run time", "scalar"), (conv, "im2col", "scalar")),
+        low=0.8,
+        timed=times,
+    )
     record(
         "depthwise_run_time_over_in_place",
-        times[depthwise, "run time", "scalar"] / times[depthwise, "in place", "scalar"],
+        times.ratio((depthwise, "run time", "scalar"), (depthwise, "in place", "scalar")),
         low=1.1,
+        timed=times,
     )
     record(
         "pointwise_chw_over_hwc_vector",
-        times[pointwise, "written in, CHW", "vector"] / times[pointwise, "written in", "vector"],
+        times.ratio((pointwise, "written in, CHW", "vector"), (pointwise, "written in", "vector")),
         low=1.2,
+        timed=times,
     )
 except native.NoCompiler as missing:
     print(f"The timings are left out. {missing}")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from autograders.authoring.answers import read_answers, shortages
 from autograders.authoring.course_maker import Parts, make_course
 from autograders.authoring.programs import same_program
 from autograders.authoring.rewrite import rewrite_as_edits
+from autograders.command import main
 from course_lib.errors import CourseError
 from course_lib.workbook import source_notebooks
 
-ROOT = Path(__file__).resolve().parents[3]
 TEXT = '''# %% exercise="mean"
 def mean(x: list[float]) -> float:
     """The mean of some numbers."""
@@ -236,7 +234,7 @@ def test_too_few_answers_are_named_with_the_file(answers_of):
 def test_a_notebook_without_a_file_of_answers(tmp_path, answers_of):
     answers_of("")
     [notebook] = source_notebooks(tmp_path).values()
-    (notebook.marking / "answers.py").unlink()
+    assert not (notebook.marking / "answers.py").exists()
     assert read_answers(notebook) == [] and rewrite_as_edits(notebook) == []
     assert len(shortages(notebook)) == 4
 
@@ -265,3 +263,23 @@ def test_wrong_answers_in_full_are_rewritten_as_edits_and_stay_the_same_programs
         '# %% wrong="mean" name="the first"\ndef mean(x):\n    return x[0]\n\n\n' + LOOP
     )
     assert rewrite_as_edits(notebook) == []
+
+
+def test_an_answer_that_is_no_python_stays_as_it_is(answers_of):
+    text = '# %% wrong="mean" name="a bracket is missing"\ndef mean(x):\n    total = sum(x\n    return total\n'
+    assert answers_of(text, of=rewrite_as_edits) == []
+
+
+def test_the_command_counts_rewrites_and_says_what_is_missing(answers_of, tmp_path, monkeypatch, capsys):
+    answers_of(LOOP + '\n# %% wrong="mean" name="the sum"\ndef mean(x):\n    total = sum(x)\n    return total\n')
+    monkeypatch.chdir(tmp_path)
+    assert main(["answers", "9a"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "9a_means: 1 wrong answers, 0 of them edits; 1 right ones\n"
+    assert [line.partition(";")[0] for line in err.splitlines()] == [
+        "mean has 1 wrong answer", "twice has 0 wrong answers", "twice has no right answer",
+    ]  # fmt: skip
+    assert main(["answers", "--as-edits"]) == 1
+    assert capsys.readouterr().out == (
+        'mean: "the sum" is an edit now\n9a_means: 1 wrong answers, 1 of them edits; 1 right ones\n'
+    )

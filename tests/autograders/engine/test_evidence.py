@@ -6,11 +6,12 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograders.engine.records.evidence import DamagedEvidence, from_json, to_json
 from autograders.engine.verdict import CaseResult, CellRun, NotebookResult, QuestionResult, SubmissionResult, Verdict
+from tests.examples import examples
 
 any_text = st.text(st.characters(), max_size=8)  # with lone surrogates, which a submitted file can bring
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -47,7 +48,7 @@ results = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(results)
 def test_comes_back_exactly(result):
     assert from_json(to_json(result)) == result

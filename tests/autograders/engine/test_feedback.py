@@ -11,7 +11,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograders.engine.records.feedback import FeedbackPages, plain_page
@@ -20,6 +20,7 @@ from autograders.engine.records.harmless import harmless_markdown, literal_markd
 from autograders.engine.records.writer import Writer
 from autograders.engine.verdict import CaseResult, CellRun, QuestionResult, Verdict
 from tests.autograders.engine.synthetic_results import LAB, ROOT, png, synthetic_result, tiny_sources
+from tests.examples import examples
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -240,7 +241,7 @@ pieces = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(pieces | st.characters(), max_size=25).map("".join))
 def test_no_markdown_becomes_active(text):
     """nbconvert's renderer, which lets HTML through and does not look at links, on anything."""

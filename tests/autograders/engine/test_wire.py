@@ -9,12 +9,13 @@ import random
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograders.engine.isolation.inside import student_process as inside
 from autograders.engine.isolation.inside import wire
 from autograders.engine.isolation.limits import Limits
+from tests.examples import examples
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(max_size=20),
@@ -27,7 +28,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(PLAIN)
 def test_plain_values_come_back_equal_and_of_their_type(value):
     back = wire.loads(wire.dumps(value))
@@ -171,7 +172,7 @@ def test_thousands_of_damaged_messages_raise_nothing_else():
     assert refused > 3_000 and decoded + refused == 6_000
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(st.binary(max_size=200))
 def test_any_bytes(data):
     with contextlib.suppress(wire.MalformedMessage):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from course_lib import cuda
+from tests.ctrl_c import interruptible
 
 SOURCE = """
 #include <stdlib.h>
@@ -117,8 +118,9 @@ def test_nothing_stays_behind_when_the_caller_is_interrupted_or_killed(tmp_path)
     for ending in (signal.SIGINT, signal.SIGKILL):
         command = [sys.executable, str(script)]
         caller = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": "."}
-        )
+            interruptible(command),
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": "."},
+        )  # fmt: skip
         assert caller.stdout.readline() == b"ready\n"
         child = wait_for(lambda caller=caller: child_of(caller.pid))
         caller.send_signal(ending)

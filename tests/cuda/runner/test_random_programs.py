@@ -1,10 +1,11 @@
 """One kernel that interprets a program of barriers, exchanges and warp functions, against the same in NumPy."""
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib import cuda
+from tests.examples import examples
 
 SOURCE = """
 // each step is (what, operand); every thread carries one number
@@ -87,10 +88,8 @@ def simulate(program, values, n):
 
 programs = st.lists(st.tuples(st.sampled_from(DIALECT), st.integers(0, 100)), min_size=1, max_size=12)
 blocks = st.sampled_from([(1, 1), (7, 1), (32, 1), (33, 1), (16, 5), (64, 2), (96, 1), (101, 1), (1024, 1), (32, 31)])
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@unhurried
 @given(program=programs, block=blocks, grid=st.integers(1, 5), seed=st.integers(0, 1000))
 def test_the_host_does_what_the_program_says(program, block, grid, seed):
     kernel = cuda.compile(SOURCE, "interpret", backend="host")
@@ -102,7 +101,7 @@ def test_the_host_does_what_the_program_says(program, block, grid, seed):
     np.testing.assert_array_equal(values, expected)
 
 
-@settings(unhurried, max_examples=25)
+@examples(25)
 @given(program=programs, block=blocks.filter(lambda block: block[0] * block[1] <= 128), seed=st.integers(0, 1000))
 def test_the_check_finds_nothing_in_it(program, block, seed):
     kernel = cuda.compile(SOURCE, "interpret", backend="host")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib import cuda
-from course_lib.cuda import kernel_checks
+from course_lib.cuda import written_kernel
 from course_lib.cuda.watching import access_picture, access_trace
+from tests.examples import examples
 
 STRIDED = """
 __global__ void k(float* out, const float* x, int n, int stride) {
@@ -21,7 +22,7 @@ __global__ void k(float* out, const float* x, int n, int stride) {
 
 
 def traced(source, grid, block, *arguments, name="k", **options):
-    return access_trace.trace(kernel_checks.apart(source, name), grid, block, arguments, **options)
+    return access_trace.trace(written_kernel.apart(source, name), grid, block, arguments, **options)
 
 
 def strided(stride, n=64, threads=32):
@@ -40,7 +41,7 @@ def test_sectors_of_a_strided_read(stride, sectors):
     assert not len(trace.of("out", writes=False)) and not len(trace.of("nothing"))
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.integers(1, 80), st.integers(1, 12), st.sampled_from([16, 32, 48, 64]))
 def test_addresses_are_those_of_the_index_map(n, stride, threads):
     reads = strided(stride, n, threads).of("x", writes=False)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib import cuda
 from course_lib.quantized import int8_matmul
 from course_lib.quantized.int8_matmul import launch
 from course_lib.quantized.int8_matmul.op import OPERATION
+from tests.examples import examples
 from tests.quantized.int8_matmul.oracle import Problem, assert_exact, problem
 from tests.rooms.launched import spy_on_launches
 
@@ -58,7 +59,7 @@ def test_exact_in_every_form(version, form, device):
     extreme=st.booleans(),
     form=st.sampled_from([{}, {"zeros": "aw", "bias": "int"}, {"out": "int8", "zeros": "a", "bias": "float"}]),
 )
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_exact_at_any_shape(version, device, m, n, k, per, extreme, form):
     p = problem(m, n, k, **{**form, "per": per}, extreme=extreme)
     assert_exact(int8_matmul(**p.call(device), version=version), p)

@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.quantized import int8_matmul
+from tests.examples import examples
 from tests.quantized.int8_matmul.oracle import DTYPES, Problem, as_numpy, assert_exact, exact_sums, problem
 
 SIZES = st.one_of(st.integers(0, 4), st.sampled_from([7, 13, 16, 31, 64, 67]))
@@ -30,7 +31,7 @@ def problems(draw):
 
 
 @given(problems())
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_equals_the_oracle_bit_for_bit(p):
     assert_exact(int8_matmul(**p.call()), p)
 

@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.quantized.int8_matmul import int8_matmul, reference
+from tests.examples import examples
 from tests.quantized.int8_matmul.oracle import assert_exact, exact_sums, problem
 
 SHAPES = [(1, 1, 1), (7, 5, 3), (31, 17, 1024), (3, 2, 1025), (16, 16, 4099), (0, 3, 4), (3, 0, 4), (3, 4, 0)]
@@ -44,7 +45,7 @@ def test_an_odd_sum_that_float32_cannot_hold(route):
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 3000), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_both_routes_agree(m, n, k, seed):
     p = problem(m, n, k, seed=seed)
     a, w = torch.from_numpy(p.a), torch.from_numpy(p.w)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from course_lib import cuda
 from course_lib.sparse import CSR, csr_matmul
 from course_lib.sparse.csr_matmul import launch
 from course_lib.sparse.csr_matmul.op import sddmm_op
+from tests.examples import examples
 from tests.sparse.csr_matmul.problems import assert_product, assert_samples, random_dense, random_matrix
 
 # (dtype, index dtype): together they meet every element type and both index types
@@ -51,7 +52,7 @@ def test_tiled(problem, density):
     check_product(rows, columns, width, density, types, 3)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     rows=st.integers(1, 40),
     columns=st.integers(0, 300),

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import scipy.sparse
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.errors import CourseError
 from course_lib.sparse import CSR
+from tests.examples import examples
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,7 +30,7 @@ def test_the_documented_example():
     assert repr(matrix) == "CSR(3 x 4, 5 values = 41.7%, float32, int16 columns, cpu)"
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 9), st.integers(0, 9), st.floats(0, 1), st.sampled_from([torch.float32, torch.bfloat16]))
 def test_round_trip_and_scipy(rows, columns, density, dtype):
     generator = torch.Generator().manual_seed(rows * 10 + columns)

@@ -1,10 +1,10 @@
-"""Visible checks of a kernel that a student wrote as text: compile it, run it apart, look for faults.
+"""A kernel that a student wrote as text: compile it, run it apart, look for faults, for a visible check.
 
     with checking.check("scale"):
-        kernel = kernel_checks.compiled(scale, "scale")
-        kernel_checks.launch(kernel, grid, block, (out, x, n))
+        kernel = written_kernel.compiled(scale, "scale")
+        written_kernel.launch(kernel, grid, block, (out, x, n))
         checking.close(out, 2 * x, "out")
-        kernel_checks.no_faults(kernel, grid, block, (out, x, n))
+        written_kernel.no_faults(kernel, grid, block, (out, x, n))
 
 On the host every launch is a process of its own: a kernel that crashes or never ends fails its check, and the notebook
 goes on.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from course_lib import checking, native
 from course_lib.cuda.calling import backends
@@ -24,10 +24,11 @@ from course_lib.cuda.kernel import Kernel
 from course_lib.cuda.reading.kernel_text import read_kernel
 from course_lib.cuda.reading.signature import NoSuchKernel
 from course_lib.cuda.runner.host_compile import build_program
+from course_lib.cuda.runner.job import Mode
 from course_lib.cuda.watching.watched_run import check
 from course_lib.handin.stubs import BEGIN, END, MARK, UNWRITTEN
 
-__all__ = ["UnwrittenKernel", "apart", "compiled", "is_unwritten", "launch", "no_faults", "text"]
+__all__ = ["UnwrittenKernel", "apart", "compiled", "is_unwritten", "launch", "no_faults", "prepare", "text"]
 
 # lines around and above an answer: comments for Python, nothing that a C++ compiler could read
 MARKER = re.compile(rf"^[ \t]*(?:{BEGIN}|{END}|{MARK})[ \t]*$", re.MULTILINE)
@@ -76,6 +77,12 @@ def compiled(source: str, name: str) -> Kernel:
     except NoSuchKernel as error:
         raise checking.CheckFailed(f"{error}") from None
     return kernel
+
+
+def prepare(kernel: Kernel) -> None:
+    """Compile the programs in which isolated launches, `cuda.check` and `access_trace.trace` run a kernel."""
+    for mode in get_args(Mode):
+        build_program(kernel.text, mode)
 
 
 def launch(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_lib.checking import CheckFailed
-from course_lib.cuda import kernel_checks
+from course_lib.cuda import written_kernel
 from course_lib.workbook.execute.judge import problems
 from course_lib.workbook.execute.tasks import Task
 
@@ -20,10 +20,10 @@ __global__ void fill(float* out, int n) {
 
 
 def test_a_right_kernel_runs_and_has_no_faults():
-    kernel, out = kernel_checks.compiled(FILL, "fill"), torch.zeros(10)
-    kernel_checks.launch(kernel, 3, 4, (out, 10))
+    kernel, out = written_kernel.compiled(FILL, "fill"), torch.zeros(10)
+    written_kernel.launch(kernel, 3, 4, (out, 10))
     assert out.tolist() == list(range(10))
-    kernel_checks.no_faults(kernel, 3, 4, (out, 10))
+    written_kernel.no_faults(kernel, 3, 4, (out, 10))
 
 
 def test_markers_and_the_comment_of_the_released_cell_are_no_cpp():
@@ -31,11 +31,11 @@ def test_markers_and_the_comment_of_the_released_cell_are_no_cpp():
         "= i;\n", "= i;\n    ### END SOLUTION\n"
     )
     assert marked.count("#") == 7
-    kernel_checks.compiled(marked, "fill")
+    written_kernel.compiled(marked, "fill")
 
 
-def test_an_unkernel_checks_is_not_implemented():
-    for reader in (kernel_checks.text, lambda source: kernel_checks.compiled(source, "fill")):
+def test_an_unwritten_kernel_is_not_implemented():
+    for reader in (written_kernel.text, lambda source: written_kernel.compiled(source, "fill")):
         with pytest.raises(NotImplementedError, match="write the kernel"):
             reader(FILL.replace("if (i < n) out[i] = i;", "raise NotImplementedError('Replace this line')"))
 
@@ -50,23 +50,23 @@ def test_an_unkernel_checks_is_not_implemented():
 )
 def test_what_does_not_compile(source, message):
     with pytest.raises(CheckFailed, match=message) as caught:
-        kernel_checks.compiled(source, "fill")
+        written_kernel.compiled(source, "fill")
     assert len(str(caught.value).splitlines()) <= 5
 
 
 def test_faults_and_endless_kernels_fail_their_check():
     out = torch.zeros(10)
-    kernel = kernel_checks.compiled(FILL.replace("i < n", "i <= n"), "fill")
+    kernel = written_kernel.compiled(FILL.replace("i < n", "i <= n"), "fill")
     with pytest.raises(CheckFailed, match=r"out-of-bounds write[^$]*out\[10\]"):
-        kernel_checks.no_faults(kernel, 3, 4, (out, 10))
-    endless = kernel_checks.compiled(FILL.replace("if (i", "volatile int k = 1; while (k) ; if (i"), "fill")
+        written_kernel.no_faults(kernel, 3, 4, (out, 10))
+    endless = written_kernel.compiled(FILL.replace("if (i", "volatile int k = 1; while (k) ; if (i"), "fill")
     with pytest.raises(CheckFailed, match=r"did not finish within 0\.3 s"):
-        kernel_checks.launch(endless, 3, 4, (out, 10), time_limit=0.3)
+        written_kernel.launch(endless, 3, 4, (out, 10), time_limit=0.3)
 
 
 def test_an_unanswered_notebook_may_stop_where_its_text_is_read():
     def with_error(name):
-        cell = nbformat.v4.new_code_cell("kernel_checks.compiled(fill, 'fill')", execution_count=1)
+        cell = nbformat.v4.new_code_cell("written_kernel.compiled(fill, 'fill')", execution_count=1)
         cell.outputs = [nbformat.v4.new_output("error", ename=name, evalue="", traceback=["Cell In[1], line 1", name])]
         return nbformat.v4.new_notebook(cells=[cell])
 
