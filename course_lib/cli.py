@@ -123,6 +123,9 @@ def run(
         list[Part] | None,
         typer.Option(help="Which part of each notebook to execute; repeatable."),
     ] = None,
+    section: Annotated[
+        str, typer.Option(metavar="SECTION", help="One section of one notebook: its number or the start of its name.")
+    ] = "",
     changed: Annotated[
         bool, typer.Option("--changed", help="Leave out what is the same as when it last passed.")
     ] = False,
@@ -151,7 +154,8 @@ def run(
 
     - graded: what grading executes of the solution, without experiments
 
-    An author runs "course run 1b", and after a change to the library "course run --changed".
+    An author runs "course run 1b", or "course run 1b --section 3" for the set-up and one section, and after a change
+    to the library "course run --changed".
 
     Each run is compared with the ones before it, which build/history.jsonl keeps:
     newly broken, fixed, moved, slower; a metric that has vanished is a fault.
@@ -167,6 +171,7 @@ def run(
         seed=seed,
         jobs=jobs,
         parts=tuple(one for one in PARTS if one in wanted or "all" in wanted),
+        section=section,
         strict=strict,
         changed=changed,
         accept_removed=accept_removed,

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if machine is None:
         return told.FAILED
     session = Session(chosen.out or RESULTS / f"session-{machine['slug']}", chosen.copy_to)
-    session.machine = machine
+    session.begin(machine)
     if chosen.again:
         session.forget([part.name for part in listed])
     try:

@@ -44,6 +44,12 @@ class Session:
         for path in sorted(folder.glob("benchmarks-*.json")):
             self.documents |= {family: _with_named_rows(document) for family, document in _read(path).items()}
 
+    def begin(self, machine: dict[str, Any]) -> None:
+        """Go on with what was measured on this device; what another measured is none of this session's."""
+        if self.machine.get("device", machine["device"]) != machine["device"]:
+            self.parts, self.failures, self.documents = {}, {}, {}
+        self.machine = machine
+
     def forget(self, names: Sequence[str]) -> None:
         """Parts that are to run again."""
         for name in names:

@@ -34,7 +34,9 @@ def summary(session: Session, parts: Sequence[Part]) -> str:
     width = max((len(part.name) for part in known), default=0)
     for part in known:
         kept = session.parts[part.name]
-        lines.append(f"{kept['status']:7} {part.name:{width}} {kept['seconds']:5.0f} s  {kept['said']}")
+        lines.append(
+            f"{kept['status']:7} {part.name:{width}} {kept['seconds']:5.0f} s  {kept['said']} (at {kept['commit']})"
+        )
     for family, document in session.documents.items():
         lines += ["", *_compared(family, document)]
     rest = [part.name for part in pending(session, parts) if part.name not in session.parts]

@@ -9,8 +9,8 @@ from typing import Any
 from course_lib.cuda.calling import backends
 from course_lib.cuda.calling.arguments import Binder, Bound
 from course_lib.cuda.calling.backends import Backend
-from course_lib.cuda.calling.bound_launch import BoundLaunch, bind_launch
-from course_lib.cuda.calling.geometry import Size
+from course_lib.cuda.calling.bound_launch import BoundLaunch
+from course_lib.cuda.calling.geometry import Size, check_shared, triple
 from course_lib.cuda.calling.transfer import on_host
 from course_lib.cuda.gpu.gpu_kernel import GpuKernel
 from course_lib.cuda.reading.kernel_text import KernelText, read_kernel
@@ -98,7 +98,8 @@ class Kernel:
 
     def bound(self, grid: Size, block: Size, args: Sequence[Any], shared_mem: int = 0) -> BoundLaunch:
         """The launch that such a call is, checked and not yet made. Raises ArgumentError or LaunchError."""
-        return bind_launch(self.text, self._binder, grid, block, args, shared_mem)
+        arguments = self._binder(args)
+        return BoundLaunch(self.text, triple(grid, "grid"), triple(block, "block"), arguments, check_shared(shared_mem))
 
     def prepare(self) -> None:
         """Compile for the backend that calls without arrays would take; nothing if it is compiled already."""

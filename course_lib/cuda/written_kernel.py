@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from course_lib import checking, native
 from course_lib.cuda.calling import backends
@@ -24,10 +24,11 @@ from course_lib.cuda.kernel import Kernel
 from course_lib.cuda.reading.kernel_text import read_kernel
 from course_lib.cuda.reading.signature import NoSuchKernel
 from course_lib.cuda.runner.host_compile import build_program
+from course_lib.cuda.runner.job import Mode
 from course_lib.cuda.watching.watched_run import check
 from course_lib.handin.stubs import BEGIN, END, MARK, UNWRITTEN
 
-__all__ = ["UnwrittenKernel", "apart", "compiled", "is_unwritten", "launch", "no_faults", "text"]
+__all__ = ["UnwrittenKernel", "apart", "compiled", "is_unwritten", "launch", "no_faults", "prepare", "text"]
 
 # lines around and above an answer: comments for Python, nothing that a C++ compiler could read
 MARKER = re.compile(rf"^[ \t]*(?:{BEGIN}|{END}|{MARK})[ \t]*$", re.MULTILINE)
@@ -76,6 +77,12 @@ def compiled(source: str, name: str) -> Kernel:
     except NoSuchKernel as error:
         raise checking.CheckFailed(f"{error}") from None
     return kernel
+
+
+def prepare(kernel: Kernel) -> None:
+    """Compile the programs in which isolated launches, `cuda.check` and `access_trace.trace` run a kernel."""
+    for mode in get_args(Mode):
+        build_program(kernel.text, mode)
 
 
 def launch(

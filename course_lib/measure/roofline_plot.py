@@ -37,7 +37,7 @@ def draw_roofline(layers: Sequence[LayerRate], machine: Ceilings, title: str, na
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
-    _draw_legend(axes, layers)
+    _draw_legend(axes, layers, machine)
     figure.draw_without_rendering()  # lays the axes out; from here on they stay, so that text can be measured
     figure.set_layout_engine("none")
     lines = _draw_ceilings(axes, machine)
@@ -74,7 +74,7 @@ def _draw_layers(axes: Axes, layers: Sequence[LayerRate]) -> None:
         )
 
 
-def _draw_legend(axes: Axes, layers: Sequence[LayerRate]) -> None:
+def _draw_legend(axes: Axes, layers: Sequence[LayerRate], machine: Ceilings) -> None:
     from matplotlib.lines import Line2D
 
     def dot(number: int, fill: str, label: str) -> Line2D:
@@ -83,6 +83,9 @@ def _draw_legend(axes: Axes, layers: Sequence[LayerRate]) -> None:
 
     kinds = dict.fromkeys(layer.kind for layer in layers)
     handles = [dot(number, f"C{number % 7}", kind) for number, kind in enumerate(kinds)]
+    if machine.cached_bytes_per_second:
+        label = f"last cache: {machine.cached_bytes_per_second / 1e9:.3g} GB/s"
+        handles.append(Line2D([], [], color="0.5", linestyle="--", linewidth=1, label=label))
     remarks = dict.fromkeys(layer.remark for layer in layers if layer.remark)
     handles += [dot(0, "white", f"hollow: {remark}") for remark in remarks]
     axes.legend(

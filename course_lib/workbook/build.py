@@ -12,11 +12,11 @@ import nbformat
 
 from course_lib.course_root import places
 from course_lib.workbook.readme import readme_with_table
-from course_lib.workbook.refusals import refusals, staff_refusals
+from course_lib.workbook.refusals import refusals
 from course_lib.workbook.release import release, write_sources
 from course_lib.workbook.source import SourceNotebook, source_notebooks
+from course_lib.workbook.staff_refusals import staff_refusals
 from course_lib.workbook.start_here import start_here
-from course_lib.workbook.syllabus import read_syllabus
 
 __all__ = ["BuildReport", "build"]
 
@@ -37,7 +37,7 @@ def build(root: Path, *, check: bool = False) -> BuildReport:
     With faults in the sources nothing is built. Raises CourseError for a file that cannot be read.
     """
     notebooks = source_notebooks(root)
-    problems = [*refusals(notebooks.values(), read_syllabus(root), root), *staff_refusals(root, notebooks.values())]
+    problems = [*refusals(root, notebooks.values()), *staff_refusals(root, notebooks.values())]
     if problems:
         return BuildReport(problems=problems)
     readme = readme_with_table(root, notebooks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import nbformat
@@ -13,18 +14,26 @@ from course_lib.workbook.markers import split_at_solution
 from course_lib.workbook.percent import Cell
 from course_lib.workbook.source import SourceNotebook
 
-__all__ = ["SKIPPED_TAG", "expand"]
+__all__ = ["SKIPPED_TAG", "expand", "expanded_cells"]
 
 SKIPPED_TAG = "experiment"  # cells that grading leaves out
 
 
-def expand(source: SourceNotebook) -> nbformat.NotebookNode:
-    """The source version of one notebook: answers included, nothing executed, byte-identical for equal text."""
-    cells = [node for cell in source.cells for node in _expand_cell(cell, source)]
-    _number_repeated_ids(cells)
-    notebook = new_notebook(cells=cells)
+def expand(source: SourceNotebook, keep: Callable[[Cell], bool] = lambda cell: True) -> nbformat.NotebookNode:
+    """The source version of one notebook: answers included, nothing executed, byte-identical for equal text.
+
+    keep  leaves out cells; the others are what they are in the whole notebook.
+    """
+    notebook = new_notebook(cells=[node for cell, node in expanded_cells(source) if keep(cell)])
     notebook.metadata = nbformat.from_dict(notebook_metadata(source.id, source.title))
     return notebook
+
+
+def expanded_cells(source: SourceNotebook) -> list[tuple[Cell, nbformat.NotebookNode]]:
+    """Each cell of the notebook with the cell of the text that it comes from: some become two."""
+    cells = [(cell, node) for cell in source.cells for node in _expand_cell(cell, source)]
+    _number_repeated_ids([node for _, node in cells])
+    return cells
 
 
 def notebook_metadata(identifier: str, title: str) -> dict[str, Any]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import ast
-import pkgutil
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from course_lib.course_root import places, shown
-from course_lib.errors import CourseError
+from course_lib.course_root import shown
 from course_lib.workbook.library_answers import answers_in_library
 from course_lib.workbook.markers import has_solution, marker_fault
 from course_lib.workbook.percent import Cell
 from course_lib.workbook.source import SourceNotebook
-from course_lib.workbook.syllabus import Topic
+from course_lib.workbook.start_here import Lab, read_labs
+from course_lib.workbook.syllabus import read_syllabus
 
-__all__ = ["refusals", "staff_refusals"]
+__all__ = ["refusals"]
 
 Fault = tuple[Cell | Path, str]  # where, and what
 
@@ -27,31 +25,14 @@ _SECTION = re.compile(r"\d\d_[a-z0-9_]+\.py")
 _NAMED = ("exercise", "experiment", "question", "quiz", "demo")
 
 
-def refusals(notebooks: Iterable[SourceNotebook], topics: Iterable[Topic], root: Path) -> list[str]:
-    """One line for each fault, `FILE:LINE: what`, empty when everything may be built.
-
-    topics  the syllabus.
-    root    the course's folder; its course_lib is what students get, which may hold no answer.
-    """
-    notebooks, topics = list(notebooks), list(topics)
+def refusals(root: Path, notebooks: Iterable[SourceNotebook]) -> list[str]:
+    """One line for each fault of the course at `root`, `FILE:LINE: what`, empty when everything may be built."""
+    notebooks, topics = list(notebooks), read_syllabus(root)
     planned, known, library = {topic.notebook for topic in topics}, {topic.id for topic in topics}, root / "course_lib"
-    faults = [fault for notebook in notebooks for fault in _notebook_faults(notebook, planned)]
-    faults += [(cell, fault) for notebook in notebooks for cell, fault in _faults(notebook, known, library)]
+    faults = [fault for notebook in notebooks for fault in _unlisted(notebook, planned, read_labs(root))]
+    faults += [fault for notebook in notebooks for fault in _section_faults(notebook)]
+    faults += [fault for notebook in notebooks for fault in _faults(notebook, known, library)]
     return [f"{_place(at)}: {fault}" for at, fault in [*faults, *_repeated(notebooks)]]
-
-
-def staff_refusals(root: Path, notebooks: Iterable[SourceNotebook]) -> list[str]:
-    """What the staff of the course at `root` refuse beside, such as an exercise without a hidden question."""
-    reference = places(root).refusals
-    if not reference:
-        return []
-    if str(root) not in sys.path:  # what staff have is not installed
-        sys.path.append(str(root))
-    try:
-        refuse = pkgutil.resolve_name(reference)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise CourseError(f"{root / 'pyproject.toml'}: refusals = {reference!r} cannot be loaded: {error}") from error
-    return list(refuse(notebooks))
 
 
 def _place(at: Cell | Path) -> str:
@@ -60,10 +41,19 @@ def _place(at: Cell | Path) -> str:
     return f"{shown(at.path)}:{at.line}" if at.line else shown(at.path)
 
 
-def _notebook_faults(notebook: SourceNotebook, planned: set[str]) -> Iterator[Fault]:
+def _unlisted(notebook: SourceNotebook, planned: set[str], labs: list[Lab]) -> Iterator[Fault]:
+    """What no table of labs would name, or under another lab."""
     if notebook.id not in planned:
         yield notebook.folder, f"no row of syllabus.csv is for the notebook {notebook.id!r}, so no table would name it"
-    for path in sorted({cell.path for cell in notebook.cells}):
+    number = next((lab.number for lab in labs if lab.folder == notebook.lab), None)
+    if number is None:
+        yield notebook.folder.parent, f"labs.csv has no row for {notebook.lab!r}, so no table would name it"
+    elif not re.match(rf"{number}[a-z]_", notebook.id):
+        yield notebook.folder, f"a notebook of {notebook.lab!r} is called {number}a_..., {number}b_... and so on"
+
+
+def _section_faults(notebook: SourceNotebook) -> Iterator[Fault]:
+    for path in notebook.sections:
         if not _SECTION.fullmatch(path.name):
             yield path, "a section's name is two digits and words, such as 03_pooling.py: names give the order"
     for kind in ("parameters", "setup"):

@@ -32,12 +32,17 @@ class SourceNotebook:
     @cached_property
     def text(self) -> PercentFile:
         """Raises CourseError for a file that cannot be read, or an incomplete header."""
-        return _read(self.folder, tuple((path.name, path.stat().st_mtime_ns) for path in _sections(self.folder)))
+        return _read(self.folder, tuple((path.name, path.stat().st_mtime_ns) for path in self.sections))
 
     @cached_property
     def quizzes(self) -> dict[str, tuple[Statement, ...]]:
         """Quiz id -> its statements. Raises CourseError for a key that cannot be read."""
         return read_quizzes(self.quiz_key)
+
+    @property
+    def sections(self) -> list[Path]:
+        """The files of its text, in order."""
+        return _sections(self.folder)
 
     @property
     def quiz_key(self) -> Path:

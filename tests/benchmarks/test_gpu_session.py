@@ -46,8 +46,9 @@ def write(path, text):
 
 
 @pytest.fixture
-def course(tmp_path):
+def course(tmp_path, monkeypatch):
     """Two rooms, `late` and `soon`, each with a test and a benchmark."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # a tiny test then takes a fraction of a second
     root = tmp_path / "course"
     for name in ("late", "soon"):
         write(root / f"course_lib/sparse/{name}/op.py", "")
@@ -68,9 +69,9 @@ def session_of(course):
     return Session(course / "results")
 
 
-def one(course, code, kind="benchmark", seconds=20.0, **more):
+def one(course, code, seconds=200.0):
     write(course / "part.py", code)
-    part = Part("benchmark one", kind, ("part.py", "--output", "{output}"), seconds, **more)
+    part = Part("benchmark one", "benchmark", ("part.py", "--output", "{output}"), seconds)
     (course / "files").mkdir(exist_ok=True)
     return run_part(part, course, course / "files", seconds)
 
@@ -101,7 +102,7 @@ def test_every_room_and_every_test_that_needs_a_gpu_is_a_part():
 def test_all_of_it(course, capsys):
     session = session_of(course)
     listed = parts(course)
-    command.work_through(session, listed, 120, course)
+    command.work_through(session, listed, 900, course)
     assert told.exit_code(session, listed) == 0
     said = told.summary(session, listed)
     assert "4 of 4 parts passed." in said
@@ -115,7 +116,7 @@ def test_all_of_it(course, capsys):
 def test_a_failing_part_does_not_stop_the_next_and_runs_again_later(course):
     write(course / "tests/sparse/soon/test_soon.py", TEST.replace("assert True", "assert 2 == 3"))
     session, listed = session_of(course), parts(course)
-    command.work_through(session, listed, 120, course)
+    command.work_through(session, listed, 900, course)
     assert told.exit_code(session, listed) == 1
     assert session.parts["tests soon"]["status"] == "failed"
     assert [session.parts[name]["status"] for name in names(listed)[1:]] == ["passed"] * 3
@@ -126,7 +127,7 @@ def test_a_failing_part_does_not_stop_the_next_and_runs_again_later(course):
     write(course / "tests/sparse/soon/test_soon.py", TEST)
     again = session_of(course)
     assert names(told.pending(again, listed)) == ["tests soon"]
-    command.work_through(again, listed, 120, course)
+    command.work_through(again, listed, 900, course)
     assert told.exit_code(again, listed) == 0
     assert again.failures == {}
 
@@ -138,7 +139,7 @@ def test_where_the_time_is_up_the_next_call_goes_on(course):
     session, listed = session_of(course), parts(course, "cpu")
     began = time.monotonic()
     command.work_through(session, listed, 8, course)
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 50  # not the minute that the second would take
     assert list(session.parts) == ["benchmark soon"]  # the second was not too slow: it had no time
     assert told.exit_code(session, listed) == 3
     assert "Left for want of time: benchmark late, benchmark later. `make gpu` goes" in told.summary(session, listed)
@@ -146,7 +147,7 @@ def test_where_the_time_is_up_the_next_call_goes_on(course):
     write(course / "benchmarks/late.py", BENCHMARK.replace("NAME", "late"))
     again = session_of(course)
     assert names(told.pending(again, listed)) == ["benchmark late", "benchmark later"]
-    command.work_through(again, listed, 120, course)
+    command.work_through(again, listed, 900, course)
     assert told.exit_code(again, listed) == 0
     assert list(again.documents) == ["soon", "late", "later"]
 
@@ -229,7 +230,7 @@ def test_tests_that_do_not_run(course, test, status, words):
     part = parts(course)[-1]
     assert (part.name, part.needed) == ("tests measure", False)
     (course / "files").mkdir()
-    outcome = run_part(part, course, course / "files", 30)
+    outcome = run_part(part, course, course / "files", 200)
     assert outcome.status == status
     assert re.search(words, outcome.said)
 
@@ -237,7 +238,20 @@ def test_tests_that_do_not_run(course, test, status, words):
 def test_a_library_that_is_missing_is_a_failure_of_what_kernels_stand_on(course):
     write(course / "tests/cuda/test_it.py", "import nothing_of_this_name\n# mark.gpu\n")
     (course / "files").mkdir()
-    assert run_part(parts(course)[0], course, course / "files", 30).status == "failed"
+    assert run_part(parts(course)[0], course, course / "files", 200).status == "failed"
+
+
+def test_another_device_begins_anew(tmp_path):
+    session = Session(tmp_path)
+    session.begin({"device": "Toy GPU"})
+    session.parts["tests one"] = {"status": "passed", "seconds": 1.0, "said": "", "commit": "c"}
+    session.keep("one", family(3))
+    session.save()
+    same, other = Session(tmp_path), Session(tmp_path)
+    same.begin({"device": "Toy GPU", "driver": "newer"})
+    assert (list(same.parts), list(same.documents)) == (["tests one"], ["one"])
+    other.begin({"device": "Another GPU"})
+    assert (other.parts, other.documents) == ({}, {})
 
 
 def family(rows):

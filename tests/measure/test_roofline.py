@@ -240,6 +240,7 @@ def test_the_roof_of_the_cache_is_drawn_where_it_was_measured():
     for x, y in zip(*cache.get_data(), strict=True):
         assert y == pytest.approx(4e8 * x / 1e9)
     assert max(cache.get_ydata()) == pytest.approx(MACHINE.macs_per_second / 1e9)
+    assert "last cache: 0.4 GB/s" in [text.get_text() for text in axes.get_legend().get_texts()]
 
 
 def test_gpu_layers_are_timed_when_their_work_is_done(monkeypatch):

@@ -158,9 +158,9 @@ class NativeKernel:
         repeats: int = 4,
         hint: str = "",
     ) -> None:
-        """Require the launch to take less than 1 / factor of the time of `plain`, a source of ours with a kernel of the
-        same name and parameters. Both run in turn on the same data, two to `repeats` times, and the fastest run of each
-        counts, so that another program's work on this machine neither costs nor gives marks.
+        """Require the launch to take less than 1 / factor of the processor time of `plain`, a source of ours with a
+        kernel of the same name and parameters. Both run in turn on the same data, two to `repeats` times, and the
+        fastest run of each counts, so that another program's work on this machine neither costs nor gives marks.
         """
         ours, theirs = [], []
         for _ in range(repeats):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from autograders.engine.intake.limits import IntakeLimits
 from autograders.engine.repair.answer_pieces import Answer, OwnCells, join_code, join_text
 from autograders.engine.repair.cell_match import CellMatch, match_cells
 from autograders.engine.repair.cell_repairs import structure_repairs
 from autograders.engine.repair.helper_cells import Helper, OwnCode, added_code, find_helpers
 from autograders.engine.repair.released import KnownCell, Released, released
+from course_lib.handin.limits import HandInLimits
 from course_lib.handin.read_notebook import ReadNotebook, read_notebook
 from course_lib.workbook.source import SourceNotebook
 
@@ -35,7 +35,7 @@ class Rebuilt:
     problems: tuple[str, ...] = ()
 
 
-def rebuild(source: SourceNotebook, raw: bytes, limits: IntakeLimits | None = None) -> Rebuilt:
+def rebuild(source: SourceNotebook, raw: bytes, limits: HandInLimits | None = None) -> Rebuilt:
     """Take the answers out of a submitted file. Never raises for any bytes.
 
     Text of an answer is always the student's: whole cells of the file, joined by line ends where a cell was split.

@@ -160,9 +160,9 @@ def linear_attention(student: Student, reference: Reference, rng: Inputs, case: 
     few, many = rng.normal(3, 256, 8), rng.normal(3, 8192, 8)
 
     def seconds(tokens: Tensor) -> float:
-        """The shortest of three calls."""
+        """The shorter of two calls."""
         times = []
-        for _ in range(3):
+        for _ in range(2):
             started = time.perf_counter()
             found = student.linear_attention(*tokens)
             times.append(time.perf_counter() - started)
@@ -170,4 +170,6 @@ def linear_attention(student: Student, reference: Reference, rng: Inputs, case: 
         return min(times)
 
     with case("the cost grows with the number of tokens, not with its square", weight=2):
-        that(seconds(many) < 60 * seconds(few), "Many tokens take too long: nothing may be made for every pair.")
+        # measured again before it counts: another program may have slowed the larger one alone
+        grows_slowly = any(seconds(many) < 60 * seconds(few) for _ in range(3))
+        that(grows_slowly, "Many tokens take too long: nothing may be made for every pair.")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from course_lib.cuda.calling.arguments import Binder, Bound
-from course_lib.cuda.calling.geometry import Size, Triple, check_shared, triple
+from course_lib.cuda.calling.arguments import Bound
+from course_lib.cuda.calling.geometry import Size, Triple
 from course_lib.cuda.reading.kernel_text import KernelText
 
-__all__ = ["BoundLaunch", "Launchable", "bind_launch"]
+__all__ = ["BoundLaunch", "Launchable"]
 
 
 @dataclass(slots=True)
@@ -63,14 +63,6 @@ class Launchable(Protocol):
     def variables(self) -> dict[str, bytes]:
         """What its `__device__` and `__constant__` variables hold at present."""
         ...
-
-
-def bind_launch(
-    kernel: KernelText, binder: Binder, grid: Size, block: Size, args: Sequence[Any], shared_mem: int
-) -> BoundLaunch:
-    """Check what a kernel is called with. `binder` is that of the kernel's signature."""
-    arguments = binder(args)
-    return BoundLaunch(kernel, triple(grid, "grid"), triple(block, "block"), arguments, check_shared(shared_mem))
 
 
 def _unflattened(linear: int, size: Triple) -> Triple:

@@ -14,7 +14,7 @@ from course_lib.cuda.calling.bound_launch import BoundLaunch
 from course_lib.cuda.calling.errors import ArgumentError, LaunchError
 from course_lib.cuda.reading.kernel_text import KernelText
 from course_lib.cuda.runner.host_compile import build_kernel, build_runtime
-from course_lib.cuda.runner.host_library import HostLibrary, Launch, load_runtime
+from course_lib.cuda.runner.host_library import HostLibrary, LaunchRequest, load_runtime
 from course_lib.errors import CourseError
 from course_lib.machine import usable_cores
 
@@ -46,7 +46,7 @@ class HostKernel:
         buffers = [ctypes.create_string_buffer(each.data, max(len(each.data), 1)) for each in launch.arguments]
         arguments = (ctypes.c_void_p * (len(buffers) + 1))(*[ctypes.addressof(buffer) for buffer in buffers])
         table = self.library.table
-        request = Launch(
+        request = LaunchRequest(
             thread=table.thread,
             block=table.block,
             arguments=arguments,

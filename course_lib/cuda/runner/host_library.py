@@ -7,10 +7,10 @@ import functools
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 
-__all__ = ["HostLibrary", "KernelTable", "Launch", "load_runtime"]
+__all__ = ["HostLibrary", "KernelTable", "LaunchRequest", "load_runtime"]
 
 
-class Launch(ctypes.Structure):
+class LaunchRequest(ctypes.Structure):
     """host/runtime/launch.hpp, field for field."""
 
     _fields_ = (
@@ -80,8 +80,8 @@ class HostLibrary:
 def load_runtime(file: Path) -> ctypes.CDLL:
     """The runner, loaded before the kernels that name it. A kernel that was linked with it is its own runner."""
     library = ctypes.CDLL(str(file))
-    library.host_launch.argtypes = [POINTER(Launch)]
+    library.host_launch.argtypes = [POINTER(LaunchRequest)]
     library.host_launch.restype = c_int
-    library.host_release.argtypes = [POINTER(Launch)]
+    library.host_release.argtypes = [POINTER(LaunchRequest)]
     library.host_release.restype = None
     return library

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from course_lib.busy import BusyWatch
+from course_lib.errors import CourseError
 from course_lib.workbook.execute import comparison, document, reports, summary
 from course_lib.workbook.execute.again import measured_again
 from course_lib.workbook.execute.history import History, append, read_history
@@ -20,8 +21,9 @@ from course_lib.workbook.execute.result import Problem, Result
 from course_lib.workbook.execute.selection import select
 from course_lib.workbook.execute.settings import Settings
 from course_lib.workbook.execute.tasks import Task, plan
+from course_lib.workbook.execute.text_places import with_places
 from course_lib.workbook.execute.vanished import with_vanished_metrics
-from course_lib.workbook.source import source_notebooks
+from course_lib.workbook.source import SourceNotebook, source_notebooks
 
 __all__ = ["REPORTS", "execute"]
 
@@ -32,16 +34,19 @@ def execute(root: Path, names: Sequence[str], settings: Settings, console: Conso
     """Execute the notebooks that `names` stand for (see selection.py; all when empty); True if all is well.
 
     Leaves executed copies in `root/build/executed`, report.json and junit.xml in `root/build/run`, and a line in the
-    history. Raises CourseError for an unknown name or a student notebook that is not built.
+    history. Raises CourseError for an unknown name or section, or a student notebook that is not built.
     """
     console = console or Console()
     notebooks = select(source_notebooks(root), names)
-    history = History(read_history(root), settings.parameters)
+    if settings.section:
+        _refuse_more_than_a_section(notebooks, settings)
+    history = History([] if settings.section else read_history(root), settings.parameters)
     started, watch = time.monotonic(), BusyWatch()
     with TemporaryDirectory(prefix="course-run-", ignore_cleanup_errors=True) as scratch:
         tasks = plan(root, notebooks, settings, Path(scratch), whole_course=not names)
         unchanged = [task for task in tasks if settings.changed and _is_unchanged(task, history)]
         results = _results([task for task in tasks if task not in unchanged], settings, history, console)
+    results = with_places(results, notebooks)
     run = document.describe(
         root,
         results,
@@ -56,10 +61,18 @@ def execute(root: Path, names: Sequence[str], settings: Settings, console: Conso
     written = [root / REPORTS / "report.json", root / REPORTS / "junit.xml"]
     reports.write_json(written[0], run)
     reports.write_junit(written[1], results, run["seconds"])
-    if settings.keep:
+    if settings.keep and not settings.section:
         append(root, run)
     summary.show(console, root, results, run, written)
     return run["ok"]
+
+
+def _refuse_more_than_a_section(notebooks: Sequence[SourceNotebook], settings: Settings) -> None:
+    """One section is for its author's eyes: it has no history, and students have no sections."""
+    if len(notebooks) != 1:
+        raise CourseError(f"--section is for one notebook, and {len(notebooks)} were named; course run 1b --section 3")
+    if "student" in settings.parts or settings.changed:
+        raise CourseError("--section goes with the solution and its graded part alone, and not with --changed")
 
 
 def _is_unchanged(task: Task, history: History) -> bool:

@@ -16,6 +16,7 @@ class Settings:
     profile, device, seed  the parameters that every notebook is given.
     jobs      notebooks executed at a time; 0: one for each core that this process may use.
     parts     which executions of each notebook.
+    section   number or start of the name of the one section to execute, after the set-up; "" for all of them.
     strict    a notebook over its time budget has failed, where it is otherwise only reported.
     changed   leave out what is the same as when it last passed.
     accept_removed  a metric that the last passing run recorded and this one does not was removed on purpose.
@@ -27,6 +28,7 @@ class Settings:
     seed: int = 0
     jobs: int = 0
     parts: tuple[Part, ...] = ("solution",)
+    section: str = ""
     strict: bool = False
     changed: bool = False
     accept_removed: bool = False

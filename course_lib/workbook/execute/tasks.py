@@ -12,6 +12,7 @@ from course_lib.errors import CourseError
 from course_lib.machine import usable_cores
 from course_lib.workbook.execute.fingerprint import Fingerprints
 from course_lib.workbook.execute.limits import PARTS, Part, TimeBudget, time_budget
+from course_lib.workbook.execute.one_section import section_of, with_one_section
 from course_lib.workbook.execute.settings import Settings
 from course_lib.workbook.expand import SKIPPED_TAG, expand
 from course_lib.workbook.source import SourceNotebook
@@ -66,15 +67,24 @@ def plan(
     planned = _Plan(root, settings, scratch)
     for notebook in notebooks:
         folders = (notebook.folder, notebook.marking)
-        solution = scratch / "input" / notebook.lab / f"{notebook.id}.ipynb"
+        name, content = _solution(notebook, settings.section)
+        solution = scratch / "input" / notebook.lab / f"{name}.ipynb"
         solution.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(expand(notebook), solution)
-        planned.add("solution", notebook.lab, notebook.id, solution, folders)
-        planned.add("graded", notebook.lab, notebook.id, solution, folders)
+        nbformat.write(content, solution)
+        planned.add("solution", notebook.lab, name, solution, folders)
+        planned.add("graded", notebook.lab, name, solution, folders)
         planned.add("student", notebook.lab, notebook.id, root / "labs" / notebook.lab / f"{notebook.id}.ipynb")
     if whole_course:
         planned.add("student", "", START_HERE, root / "labs" / f"{START_HERE}.ipynb")
     return [task for part in settings.parts for task in planned.tasks[part]]
+
+
+def _solution(notebook: SourceNotebook, section: str) -> tuple[str, nbformat.NotebookNode]:
+    """What the execution is called, and its notebook: the whole, or as `1b_convolution.03_output_size` one section."""
+    if not section:
+        return notebook.id, expand(notebook)
+    file = section_of(notebook, section)
+    return f"{notebook.id}.{file.stem}", with_one_section(notebook, file)
 
 
 class _Plan:

@@ -6,10 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path
@@ -55,24 +54,10 @@ class Outcome:
 def run_steps(root: Path, steps: Iterable[Step], logs: Path) -> list[Outcome]:
     """Run every step in the course's folder, also after one has failed; each is heard here and written to its log.
 
-    An interrupt, or a request to terminate, ends the step that goes on and all processes of its own.
+    An interrupt ends the step that goes on and all processes of its own.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    with _terminated_like_interrupted():
-        return [_run(root, step, logs / f"{step.name}.txt") for step in steps]
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """A time limit's signal becomes KeyboardInterrupt; a thread that may not say so leaves it as it is."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return [_run(root, step, logs / f"{step.name}.txt") for step in steps]
 
 
 def _run(root: Path, step: Step, log: Path) -> Outcome:

@@ -109,7 +109,8 @@ def test_each_mistake_loses_its_cases(change, lost):
 def test_after_two_time_outs_nothing_more_is_launched():
     result = put(LocalAsker({"twice": TWICE.replace("if (i", "volatile int k = 1; while (k) ; if (i")}))
     assert verdicts(result) == [Verdict.TIMEOUT] * 4
-    assert [case.seconds < 0.1 for case in result.cases] == [False, False, True, True]
+    launched, refused = result.cases[:2], result.cases[2:]
+    assert max(case.seconds for case in refused) < min(case.seconds for case in launched) / 2
 
 
 @needs_compiler
