@@ -31,6 +31,6 @@ def _faults(notebook: SourceNotebook) -> Iterator[str]:
     for cell in notebook.text.of_kind("exercise"):
         if cell.id not in questions:
             yield (
-                f"{shown(cell.path)}:{cell.line}: exercise {cell.id!r} has no hidden question; "
+                f"{cell.place}: exercise {cell.id!r} has no hidden question; "
                 f'write one, @question("{cell.id}"), in {shown(notebook.marking / "questions.py")}'
             )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from course_lib.course_root import shown
 from course_lib.errors import CourseError
 
 __all__ = ["Cell", "PercentFile", "read_percent", "read_sections"]
@@ -45,6 +46,11 @@ class Cell:
     unknown_keys: tuple[str, ...] = ()
     path: Path = field(default=Path(), compare=False)
     line: int = field(default=0, compare=False)
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as messages say it."""
+        return _place(self.path, self.line)
 
 
 @dataclass(frozen=True)
@@ -96,17 +102,25 @@ def _header(front_matter: str) -> dict[str, Any]:
     return dict(yaml.safe_load(front_matter.strip().strip("-"))["course"])
 
 
+def _place(path: Path, line: int) -> str:
+    return f"{shown(path)}:{line}" if line else shown(path)
+
+
 def _cell(path: Path, raw: Any, line: int) -> Cell:
     keys = {key: value for key, value in raw.metadata.items() if key not in _EDITOR_NOISE}
     tags = keys.get("tags", [])
-    kind, identifier = _kind(path, keys, tags, raw.cell_type)
+    try:
+        kind, identifier = _kind(keys, tags, raw.cell_type)
+        points = _points(identifier, keys.get("points"))
+    except ValueError as error:
+        raise CourseError(f"{_place(path, line)}: {error}") from error
     return Cell(
         kind=kind,
         id=identifier,
         source=raw.source.rstrip(),
         is_markdown=raw.cell_type == "markdown",
         topics=tuple(part.strip() for part in str(keys.get("topics", "")).split(",") if part.strip()),
-        points=_points(path, identifier, keys.get("points")),
+        points=points,
         name=str(keys.get("name", "")),
         of=str(keys.get("of", "")),
         unknown_keys=tuple(sorted(keys.keys() - KNOWN_KEYS)),
@@ -115,10 +129,10 @@ def _cell(path: Path, raw: Any, line: int) -> Cell:
     )
 
 
-def _kind(path: Path, keys: dict[str, Any], tags: list[str], cell_type: str) -> tuple[str, str]:
+def _kind(keys: dict[str, Any], tags: list[str], cell_type: str) -> tuple[str, str]:
     named = [key for key in KIND_KEYS if key in keys]
     if len(named) > 1:
-        raise CourseError(f"{path}: one cell is both {named[0]}={keys[named[0]]!r} and {named[1]}={keys[named[1]]!r}")
+        raise ValueError(f"one cell is both {named[0]}={keys[named[0]]!r} and {named[1]}={keys[named[1]]!r}")
     if named:
         return named[0], str(keys[named[0]])
     for tag in ("parameters", "setup"):
@@ -127,9 +141,9 @@ def _kind(path: Path, keys: dict[str, Any], tags: list[str], cell_type: str) -> 
     return ("text" if cell_type == "markdown" else "code"), ""
 
 
-def _points(path: Path, identifier: str, value: Any) -> float | None:
+def _points(identifier: str, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-        raise CourseError(f"{path}: {identifier!r} has points={value!r}; points are a number above 0, without quotes")
+        raise ValueError(f"{identifier!r} has points={value!r}; points are a number above 0, without quotes")
     return value

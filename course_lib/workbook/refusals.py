@@ -36,9 +36,7 @@ def refusals(root: Path, notebooks: Iterable[SourceNotebook]) -> list[str]:
 
 
 def _place(at: Cell | Path) -> str:
-    if isinstance(at, Path):
-        return shown(at)
-    return f"{shown(at.path)}:{at.line}" if at.line else shown(at.path)
+    return shown(at) if isinstance(at, Path) else at.place
 
 
 def _unlisted(notebook: SourceNotebook, planned: set[str], labs: list[Lab]) -> Iterator[Fault]:
@@ -140,7 +138,7 @@ def _repeated(notebooks: list[SourceNotebook]) -> Iterator[Fault]:
                 found.setdefault(_unique_name(cell), []).append(cell)
     for name, cells in found.items():
         if len(cells) > 1:
-            others = ", ".join(_place(cell) for cell in cells[1:])
+            others = ", ".join(cell.place for cell in cells[1:])
             yield cells[0], f"{name!r} stands {len(cells)} times, also in {others}; ids are unique over the course"
 
 

@@ -50,7 +50,7 @@ def test_only_what_rests_on_a_change_is_executed_again(course):
     assert skipped[-1].startswith("0 ok, 4 unchanged in")
     assert skipped[-2].startswith("The same as when they last passed: 1a_sums, 1a_sums (student), start_here (student)")
 
-    append(course.root / "course_lib/checking.py", "# the notebook's set-up cell imports this\n")
+    append(course.root / "course_lib/checking/__init__.py", "# the notebook's set-up cell imports this\n")
     assert course("run", "--changed")[-1].startswith("1 ok in")
 
     history = (course.root / "build/history.jsonl").read_text().splitlines()

@@ -93,7 +93,7 @@ def test_ids_are_unique_over_the_whole_course(tiny_course):
 @pytest.mark.parametrize("points", ["0", "-1", '"3"', "true"])
 def test_points_are_numbers_above_zero(tiny_course, points):
     tiny_course.replace("points=3", f"points={points}")
-    with pytest.raises(CourseError, match="points are a number above 0"):
+    with pytest.raises(CourseError, match=r"01_start\.py:26: 'add' has points=.*points are a number above 0"):
         build(tiny_course.root)
 
 

@@ -56,7 +56,8 @@ def _exercises_used(cells: Iterable[Cell], among: Iterable[Cell]) -> Iterator[Ce
     """Exercises of other sections that define a name used in `cells`, or used by one of these."""
     own = list(cells)
     defined = {name: cell for cell in among if cell.kind == "exercise" for name in _defined(cell)}
-    waiting, found = own, []
+    waiting: list[Cell] = own
+    found: list[Cell] = []
     while waiting:
         used = {name for cell in waiting for name in _used(cell)}
         waiting = [cell for name, cell in defined.items() if name in used and cell not in (*own, *found)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from course_lib.course_root import shown
-from course_lib.workbook.execute.result import Result
+from course_lib.workbook.execute.result import Problem, Result
 from course_lib.workbook.expand import expanded_cells
+from course_lib.workbook.percent import Cell
 from course_lib.workbook.source import SourceNotebook
 
 __all__ = ["with_places"]
@@ -22,9 +22,11 @@ def with_places(results: Iterable[Result], notebooks: Iterable[SourceNotebook]) 
 def _with_places(result: Result, source: SourceNotebook | None) -> Result:
     if source is None or not any(problem.cell for problem in result.problems):
         return result
-    places = {node.id: f"{shown(cell.path)}:{cell.line}" for cell, node in expanded_cells(source) if cell.line}
-    problems = [
-        replace(problem, summary=f"{problem.summary} ({places[problem.cell]})") if problem.cell in places else problem
-        for problem in result.problems
-    ]
-    return replace(result, problems=problems)
+    cells = {node.id: cell for cell, node in expanded_cells(source)}
+    return replace(result, problems=[_with_place(problem, cells) for problem in result.problems])
+
+
+def _with_place(problem: Problem, cells: Mapping[str, Cell]) -> Problem:
+    if problem.cell not in cells:
+        return problem
+    return replace(problem, summary=f"{problem.summary} ({cells[problem.cell].place})")
