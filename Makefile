@@ -44,7 +44,7 @@ bench: $(TEST)  ## time an operation beside its peers: make bench ARGS="csr_matm
 	@$(COURSE) bench $(ARGS)
 
 # No environment is made: whoever is lent a GPU for minutes has the machine's own Python, with torch and CuPy.
-gpu:  ## tests and quick benchmarks on a GPU, within 8 minutes, without installing anything; ARGS=--dry-run lists them
+gpu:  ## test and time everything on a GPU within 8 minutes, installing nothing; ARGS=--dry-run lists it
 	@PYTHONPATH=. $(or $(PYTHON),python3) -m benchmarks.gpu_session $(ARGS)
 
 nightly: $(TEST)  ## check, test, run every part of every notebook, and write build/nightly/index.html

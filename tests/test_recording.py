@@ -99,7 +99,7 @@ def test_not_a_number_is_described_and_is_valid_json():
 def test_an_executed_notebook_carries_its_metrics():
     code = "from course_lib import record\nrecord('a', 1.5, low=1, high=2)\nrecord('b', float('nan'))"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    NotebookClient(notebook, kernel_name="python3", timeout=300).execute()
     outputs = [output.data for output in notebook.cells[0].outputs]
     assert [dict(data[METRIC_MIME]) for data in outputs] == [
         {"name": "a", "value": 1.5, "low": 1, "high": 2},

@@ -76,8 +76,8 @@ class SubmissionGrader:
         )
 
     def _free_starts(self) -> int:
-        """The first sandbox, one for each question, should every answer spoil its own, and for each native question a
-        clean one beside it: what the most unlucky honest work can cost.
+        """The first sandbox, one for each question, should its answer spoil one, and one for each native
+        question, which takes a clean one beside it: what the most unlucky honest work can cost.
         """
         graders = self.graders.values()
         native = sum(question.native for grader in graders for question in grader.questions.values())

@@ -25,23 +25,26 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Mapping[Name, float], Generic[Name]):
-    """Seconds per call by name, each the lower quartile of its samples: what other programs disturb least.
+    """Seconds per call by name, each the lower quartile of its samples, which other programs disturb little; of a call
+    whose times did not become steady the fastest sample, which they disturb least.
 
+    seconds    name -> those seconds, also as `found[name]`.
     latencies  name -> Latency, for medians and quartiles.
     remark     a clause for people: that the machine was busy, that times had not become steady; empty if neither.
     """
 
+    seconds: dict[Name, float]
     latencies: dict[Name, Latency]
     remark: str = ""
 
     def __getitem__(self, name: Name) -> float:
-        return self.latencies[name].low
+        return self.seconds[name]
 
     def __iter__(self) -> Iterator[Name]:
-        return iter(self.latencies)
+        return iter(self.seconds)
 
     def __len__(self) -> int:
-        return len(self.latencies)
+        return len(self.seconds)
 
     def ratio(self, over: Name | Sequence[Name], under: Name | Sequence[Name]) -> float:
         """How many times as long `over` takes as `under`.
@@ -87,21 +90,24 @@ def compare(
     watch = BusyWatch()
     with undisturbed():
         samplers = {name: Sampler(torch.device(device), [call], shortest=SHORTEST) for name, call in calls.items()}
-        steady = _sample(list(samplers.values()), rounds, seconds)
+        _sample(list(samplers.values()), rounds, seconds)
+    steady = all(map(_is_steady, samplers.values()))
     remarks = [watch.remark(), "" if steady else "times had not become steady"]
-    latencies = {name: sampler.timing() for name, sampler in samplers.items()}
-    return Comparison(latencies, "; ".join(filter(None, remarks)))
+    return Comparison(
+        {
+            name: sampler.timing().low if _is_steady(sampler) else min(sampler.seconds)
+            for name, sampler in samplers.items()
+        },
+        {name: sampler.timing() for name, sampler in samplers.items()},
+        "; ".join(filter(None, remarks)),
+    )
 
 
-def _sample(samplers: Sequence[Sampler], rounds: int, seconds: float) -> bool:
-    """Whether every sampler became steady."""
+def _sample(samplers: Sequence[Sampler], rounds: int, seconds: float) -> None:
     interleave(samplers, rounds)
     until = time.perf_counter() + seconds
-    while not all(map(_is_steady, samplers)):
-        if time.perf_counter() >= until:
-            return False
+    while not all(map(_is_steady, samplers)) and time.perf_counter() < until:
         interleave(samplers, 1)
-    return True
 
 
 def _is_steady(sampler: Sampler) -> bool:

@@ -293,7 +293,7 @@ def test_a_notebook_shows_the_message_without_a_traceback():
         "from course_lib import checking\nwith checking.check('task'):\n    checking.equal(1, 2, 'x', hint='add one')"
     )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    NotebookClient(notebook, kernel_name="python3", timeout=120, allow_errors=True).execute()
+    NotebookClient(notebook, kernel_name="python3", timeout=300, allow_errors=True).execute()
     [error] = notebook.cells[0].outputs
     shown = "\n".join(error.traceback)
     assert error.ename == "CheckFailed"

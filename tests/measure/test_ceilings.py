@@ -155,3 +155,13 @@ def test_every_arithmetic_can_be_asked_for(monkeypatch):
     monkeypatch.setattr(module, "_SIDES", {"cpu": (64,)})
     for name in ARITHMETICS:
         assert peak(CPU, name) > 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_a_gpu_reads_no_faster_than_its_roof():
+    roof = measure.ceilings("cuda")
+    assert roof.cached_bytes_per_second > roof.bytes_per_second
+    x, y = (torch.ones(1 << 28, device="cuda") for _ in range(2))
+    [largest, product] = fastest([Sampler(x.device, [x.max]), Sampler(x.device, [lambda: torch.dot(x, y)])])
+    assert max(x.nbytes / largest, 2 * x.nbytes / product) < 1.15 * roof.bytes_per_second

@@ -188,7 +188,7 @@ for number in range(1500):
     for writer in writers:
         writer.stdin.write("go\n")
         writer.stdin.flush()
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(300) for writer in writers] == [0, 0, 0]
     lines = [line.split(" ") for line in record_file.read_lines(course) if line]
     assert len(lines) == 4500
     for name in ("one", "two", "three"):
@@ -218,7 +218,7 @@ quiz.check_answer("words", {"a"}, "ab")
         try:
             said = []
             reply = client.execute_interactive(
-                cell, timeout=120, output_hook=lambda message, to=said: to.append(message)
+                cell, timeout=300, output_hook=lambda message, to=said: to.append(message)
             )
             assert reply["content"]["status"] == "ok"
             assert {m["content"]["name"] for m in said if m["msg_type"] == "stream"} == {"stdout"}

@@ -80,13 +80,13 @@ class Started:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/{path}", headers={"Authorization": f"token {token or self.token}"}
         )
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=120) as response:
             return response.read().decode()
 
     def close(self):
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGINT)
-        _, errors = self.process.communicate(timeout=60)
+        _, errors = self.process.communicate(timeout=300)
         self.squatter.close()
         return errors
 
@@ -144,11 +144,11 @@ def test_a_first_visit_shows_the_page_no_dialog_and_this_python(lab):
     with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=flags) as browser:
         page = browser.new_page()
         page.goto(lab.url)
-        page.get_by_text("| Idle").wait_for(timeout=90_000)
+        page.get_by_text("| Idle").wait_for(timeout=300_000)
         page.locator(".jp-Notebook .jp-Cell").first.click()
         page.keyboard.press("Control+Enter")
         output = page.locator(".jp-OutputArea-output").first
-        output.wait_for(timeout=60_000)
+        output.wait_for(timeout=300_000)
         assert Path(output.inner_text().strip()).parent == Path(sys.executable).parent
         assert page.locator(".jp-Dialog, .Toastify__toast").count() == 0
 

@@ -96,9 +96,10 @@ record(
 )
 record(
     "resnext_over_bottleneck_time",
-    seconds["ResNeXt, 128 in 32 groups"] / seconds["bottleneck, 64 inside"],
+    seconds.ratio("ResNeXt, 128 in 32 groups", "bottleneck, 64 inside"),
     low=0.7,
     high=6,
+    timed=seconds,
 )
 
 # %% [markdown]

@@ -56,7 +56,7 @@ class FakeSandbox:
             os.close(output)
 
 
-def run(play, seconds=1.0, limits=LIMITS):
+def run(play, seconds=60.0, limits=LIMITS):
     """What executing a cell comes to: a CellRun or the StudentFault."""
     process = StudentProcess(FakeSandbox(play, limits))
     process.allow(seconds)

@@ -124,7 +124,7 @@ def test_nothing_stays_behind_when_the_caller_is_interrupted_or_killed(tmp_path)
         assert caller.stdout.readline() == b"ready\n"
         child = wait_for(lambda caller=caller: child_of(caller.pid))
         caller.send_signal(ending)
-        caller.wait(60)
+        caller.wait(300)
         caller.stdout.close()
         wait_for(lambda child=child: not alive(child))
 
@@ -147,7 +147,7 @@ def alive(pid):
         return False
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=300):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if result := condition():
