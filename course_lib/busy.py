@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["BUSY_SHARE", "BusyWatch", "busy_share"]
+__all__ = ["BUSY_SHARE", "BusyWatch"]
 
 BUSY_SHARE = 0.15
 """From this share on a machine is visibly busy; the services of an idle one stay well below."""
@@ -43,13 +42,6 @@ class BusyWatch:
         if share is None or share < BUSY_SHARE:
             return ""
         return f"this machine is busy: other programs took {share:.0%} of its processor time"
-
-
-def busy_share(seconds: float = 0.3) -> float | None:
-    """The share that other programs take in so many seconds from now, in which this process sleeps."""
-    watch = BusyWatch()
-    time.sleep(seconds)
-    return watch.share()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from autograders.engine.asking.inputs import Inputs
 from autograders.engine.asking.native_question import NativeKernel, native_question
 from autograders.engine.asking.question import Cases
 from autograders.engine.asking.reference import Reference
+from course_lib.cuda import ceil_div
 from course_lib.sparse import CSR
 
 PARAMETERS = """(float* out, const float* x, const float* values, const int* columns, const int* row_pointers,
@@ -80,7 +81,7 @@ def drawn(rng: Inputs, rows: int, width: int, density: float, batch: int, empty:
 @native_question("csr_spmm_row_per_thread", seconds=120)
 def row_per_thread(kernel: NativeKernel, reference: Reference, rng: Inputs, case: Cases) -> None:
     def answer(layer: Layer, threads: int) -> Tensor:
-        grid = -(-layer.rows // threads), layer.batch
+        grid = ceil_div(layer.rows, threads), layer.batch
         return kernel.launch(grid, (threads,), layer.args, outputs=(0,))[0]
 
     rows, width = rng.integer(20, 32), rng.integer(8, 40)
@@ -99,7 +100,7 @@ def row_per_thread(kernel: NativeKernel, reference: Reference, rng: Inputs, case
         with case(name):
             close(answer(layer, threads), layer.expected, rtol=1e-3, atol=1e-4, hint=hint)
     with case("no access outside the arrays and no conflict, watched", weight=2):
-        kernel.no_faults((-(-watched.rows // 32), watched.batch), (32,), watched.args)
+        kernel.no_faults((ceil_div(watched.rows, 32), watched.batch), (32,), watched.args)
         close(answer(watched, 32), watched.expected, rtol=1e-3, atol=1e-4)
     with case("columns without a value cost nothing"):
         close(answer(large, 128), large.expected, rtol=1e-3, atol=1e-3)
@@ -111,7 +112,7 @@ def row_per_thread(kernel: NativeKernel, reference: Reference, rng: Inputs, case
 @native_question("csr_spmm_row_per_warp", seconds=150)
 def row_per_warp(kernel: NativeKernel, reference: Reference, rng: Inputs, case: Cases) -> None:
     def answer(layer: Layer, warps: int) -> Tensor:
-        grid = -(-layer.rows // warps), layer.batch
+        grid = ceil_div(layer.rows, warps), layer.batch
         return kernel.launch(grid, (32, warps), layer.args, outputs=(0,))[0]
 
     rows, width = rng.integer(9, 15), rng.integer(150, 250)
@@ -131,7 +132,7 @@ def row_per_warp(kernel: NativeKernel, reference: Reference, rng: Inputs, case: 
     for name, (layer, warps, hint) in tasks.items():
         with case(name):
             close(answer(layer, warps), layer.expected, rtol=1e-3, atol=1e-3, hint=hint)
-    place = (-(-watched.rows // 4), watched.batch), (32, 4)
+    place = (ceil_div(watched.rows, 4), watched.batch), (32, 4)
     with case("no access outside the arrays and no conflict, watched", weight=2):
         kernel.no_faults(*place, watched.args, hint="All lanes of a warp reach its shuffles and barriers.")
         close(answer(watched, 4), watched.expected, rtol=1e-3, atol=1e-3)
